@@ -1,0 +1,43 @@
+"""Chemotaxis, the same for every cell that moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lobule.agents.chance import DIRECTION, MIGRATION, uniform
+from lobule.agents.jit import kernel
+
+
+@kernel
+def climb(dt, seed, tick, rate, key, site, moves, neighbours, habitable, signal):  # type: ignore[no-untyped-def]
+    """Move cells with `moves` set to the neighbouring site where `signal` is highest, if higher than here.
+
+    Places without a gradient (0.1 %) are settled by a keyed random direction.
+
+    Parameters
+    ----------
+    rate : float
+        Moves per hour.
+    moves : ndarray of uint8, shape (n,)
+        1 for cells that migrate.
+    neighbours : ndarray of int32, shape (n_sites, 8)
+        Neighbour sites, -1 where there is none.
+    habitable : ndarray of uint8, shape (n_sites,)
+        1 where cells may sit.
+    signal : ndarray, shape (n_sites,)
+        What attracts.
+    """
+    for i in range(key.size):
+        if moves[i] == 0 or uniform(seed, MIGRATION, tick, key[i], np.uint64(0)) >= 1.0 - np.exp(-rate * dt):
+            continue
+        here = site[i]
+        best = here
+        for k in range(neighbours.shape[1]):
+            j = neighbours[here, k]
+            if j >= 0 and habitable[j] == 1 and signal[j] > signal[best]:
+                best = j
+        if signal[best] <= 1.001 * signal[here]:
+            pick = int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * neighbours.shape[1])
+            j = neighbours[here, pick]
+            best = j if j >= 0 and habitable[j] == 1 else here
+        site[i] = best

@@ -1,0 +1,117 @@
+"""Mesenchymal stem cells: arrival, survival, licensing, secretion, differentiation, and the risk of scar."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lobule.agents.cell import Cell
+from lobule.agents.chance import ARRIVAL, CONVERSION, DEATH, PLACE, mix, poisson, uniform
+from lobule.agents.declare import Column, Parameter, Parameters
+from lobule.agents.jit import kernel
+
+COLUMNS = {
+    "iron": Column("float64", "fmol", 0.0, "iron in the cell"),
+    "licence": Column("float64", "-", 0.0, "licensing by TNF-a, 0 to 1"),
+    "primed": Column("float64", "-", 0.0, "licence the cell was given before it was infused"),
+    "hgf_factor": Column("float64", "-", 1.0, "HGF of its source over bone marrow"),
+    "ev_factor": Column("float64", "-", 1.0, "vesicles of its source over bone marrow"),
+}
+
+PARAMETERS = Parameters(
+    "msc",
+    "Mesenchymal stem cells",
+    retained_intraportal=Parameter(0.35, "-", 0.1, 0.6, "share of an intraportal dose that lives on in the liver", "assumed: bracket of rodent labelling studies"),
+    retained_hepatic_artery=Parameter(0.30, "-", 0.1, 0.6, "share of a hepatic-artery dose that lives on in the liver", "assumed"),
+    retained_intravenous=Parameter(0.03, "-", 0.005, 0.1, "share of an intravenous dose that reaches the liver alive", "assumed; none found by Eggenhofer 2012"),
+    retained_intrahepatic=Parameter(0.50, "-", 0.1, 0.8, "share of an intrahepatic dose that lives on", "assumed"),
+    lung_intravenous=Parameter(0.80, "-", 0.5, 1.0, "share of an intravenous dose held in the lung", "Eggenhofer 2012"),
+    lung_half_life=Parameter(15.0, "h", 6.0, 24.0, "half-life of MSC in the lung", "Eggenhofer 2012: gone within a day"),
+    lodging_depth=Parameter(0.15, "-", 0.02, 1.0, "portal-central depth at which cells from the blood lodge", "assumed: 15-25 um cells stop at the mouth of an 8-10 um sinusoid"),
+    lung_reference=Parameter(5e4, "cells/g", 1e3, 1e6, "MSC in the lung per gram of body that make a systemic factor of 1", "assumed: 1e6 cells in a mouse of 20 g"),
+    iron=Parameter(5.0, "fmol", 0.5, 50.0, "iron an MSC brings", "assumed"),
+    licensing_time=Parameter(24.0, "h", 6.0, 72.0, "time constant of licensing", "recalled: 24 h in culture"),
+    primed_licence=Parameter(0.8, "-", 0.5, 1.0, "licence of cells primed before infusion", "assumed"),
+    hgf=Parameter(42.0, "ag/h", 4.0, 1300.0, "HGF of one cell", "recalled: 1 ng per million per day (0.1-30)"),
+    pge2=Parameter(400.0, "ag/h", 40.0, 20000.0, "PGE2 of one unlicensed cell", "recalled: 1-20 ng per million per day, more when licensed"),
+    pge2_licensed=Parameter(10.0, "-", 1.0, 50.0, "PGE2 of a licensed cell over an unlicensed one", "recalled: 5-50"),
+    il10=Parameter(10.0, "ag/h", 0.0, 500.0, "IL-10 of one licensed cell", "assumed; usually undetectable, the macrophages make it (Nemeth 2009)"),
+    tgfb=Parameter(1.0, "ag/h", 0.0, 20.0, "TGF-b activated around one cell", "assumed"),
+    ev=Parameter(83.0, "particles/h", 8.0, 830.0, "vesicles of one half-licensed cell", "recalled: 2000 a day (200-20,000); no published rate was found"),
+    hgf_adipose=Parameter(1.5, "-", 0.3, 3.0, "HGF of adipose over bone-marrow cells", "recalled, low confidence; ranges overlap"),
+    hgf_umbilical=Parameter(0.6, "-", 0.1, 2.0, "HGF of umbilical-cord over bone-marrow cells", "recalled, low confidence; ranges overlap"),
+    ev_umbilical=Parameter(1.2, "-", 0.5, 3.0, "vesicles of umbilical-cord over bone-marrow cells", "recalled, low confidence; ranges overlap"),
+    death=Parameter(0.0096, "1/h", 0.004, 0.03, "death in the liver", "assumed: half-life 3 d (1-7), rodent labelling"),
+    homing=Parameter(0.1, "1/h", 0.0, 1.0, "moves to a neighbouring site up CCL2", "assumed"),
+    differentiation=Parameter(1e-5, "1/h", 0.0, 1e-4, "differentiation to a hepatocyte where there is room", "recalled: below 1 %, functionally negligible"),
+    oxygen_use=Parameter(0.03, "fmol/s", 0.0, 0.2, "oxygen consumption of one cell", "assumed"),
+)  # fmt: skip
+
+SIGNALS: dict[str, str] = {}
+BEHAVIOURS: dict[str, tuple[str, float | str]] = {
+    "licence": ("-", 0.0),
+    "death": ("1/h", "death"),
+    "conversion": ("1/h", 0.0),
+}
+
+KEEP, DIE, CONVERT, DIFFERENTIATE = 0, 1, 2, 3
+
+
+class MSC(Cell):
+    """Handle on one mesenchymal stem cell; its attributes are the columns of :data:`COLUMNS`."""
+
+    columns = COLUMNS
+
+
+@kernel
+def seed_dose(mean, seed, tick, dose, weight, site, key):  # type: ignore[no-untyped-def]
+    """Draw how many cells of a dose land in the sections, and where.
+
+    Parameters
+    ----------
+    mean : float
+        Expected number in the sections.
+    dose : uint64
+        Number of the dose in the case, so that each has its own luck.
+    weight : ndarray, shape (n_sites,)
+        Cumulative probability of each site.
+
+    Returns
+    -------
+    int
+        Number of cells; `site` and `key` receive where and who.
+    """
+    count = min(poisson(mean, seed, ARRIVAL, tick, dose), site.size)
+    for n in range(count):
+        u = uniform(seed, PLACE, tick, dose, np.uint64(n)) * weight[-1]
+        site[n] = np.searchsorted(weight, u, side="right")
+        key[n] = mix(mix(mix(mix(ARRIVAL, dose), tick), np.uint64(site[n])), np.uint64(n))
+    return count
+
+
+@kernel
+def decide(dt, seed, tick, p, b_licence, b_death, b_conversion, key, licence, primed, room, fate):  # type: ignore[no-untyped-def]
+    """Advance licensing and draw what becomes of each cell.
+
+    Parameters
+    ----------
+    b_licence, b_death, b_conversion : ndarray, shape (n,)
+        Licence the place calls for (0-1); rates of death and of conversion to a myofibroblast, 1/h.
+    room : ndarray of uint8, shape (n,)
+        1 where a hepatocyte is missing.
+    fate : ndarray of int8, shape (n,)
+        Written: KEEP, DIE, CONVERT or DIFFERENTIATE.
+    """
+    zero = np.uint64(0)
+    for i in range(key.size):
+        target = max(b_licence[i], primed[i])
+        licence[i] += (target - licence[i]) * (1.0 - np.exp(-dt / p.licensing_time))
+        fate[i] = KEEP
+        if uniform(seed, DEATH, tick, key[i], zero) < 1.0 - np.exp(-b_death[i] * dt):
+            fate[i] = DIE
+            continue
+        conversion = b_conversion[i] * (1.0 - licence[i])
+        total = conversion + (p.differentiation if room[i] == 1 else 0.0)
+        change = 1.0 - np.exp(-total * dt)
+        u = uniform(seed, CONVERSION, tick, key[i], zero)
+        if u < change:
+            fate[i] = CONVERT if u * total < change * conversion else DIFFERENTIATE

@@ -1,0 +1,199 @@
+"""The command line: `lobule run`, `cases`, `explain`, `schema`, `plot`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from lobule.errors import InputError, nearest, one_line, shown
+
+DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+DEFAULT_CASE = "hfe-mouse"
+
+
+class UsageError(InputError):
+    """Something is wrong with the words of a command line."""
+
+    def __init__(self, program: str, message: str) -> None:
+        super().__init__(message)
+        self.program = program
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise UsageError(self.prog, message)
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Return the key and the value of ``key=value``; the value is read as TOML, else as text."""
+    import tomllib
+
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not (key and equals and value):
+        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be key=value, such as tissue.lobules=1")
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):
+        return key, value
+    return key, parsed["value"] if list(parsed) == ["value"] else value
+
+
+def positive(text: str) -> float:
+    """Return a number of days."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 100_000:
+        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a number more than 0, at most 100000")
+    return value
+
+
+def seed(text: str) -> int:
+    """Return a seed."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63):
+        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 0 or more")
+    return int(text)
+
+
+def build_parser() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser, and that of each command by its name."""
+    parser = Parser(
+        prog="lobule",
+        allow_abbrev=False,
+        description="An iron-loaded liver lobule you can treat.",
+        epilog="example: lobule run hfe-mouse --out runs/first\nEach command has --help.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    parsers: dict[str, Parser] = {}
+
+    def add(name: str, words: str, *examples: str) -> Parser:
+        parsers[name] = commands.add_parser(
+            name,
+            help=words,
+            description=words[:1].upper() + words[1:] + ".",
+            epilog="\n".join(("example:", *(f"  lobule {name} {example}".rstrip() for example in examples))),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        return parsers[name]
+
+    run = add(
+        "run",
+        "simulate a case and write a run folder",
+        "hfe-mouse-msc --seed 3 --out runs/msc",
+        "hfe-mouse --days 10 --set tissue.lobules=1 --set diet.iron_percent=2.0",
+        "--resume runs/msc",
+    )
+    run.add_argument("case", nargs="?", metavar="CASE", help=f"built-in case or TOML file ({DEFAULT_CASE})")
+    run.add_argument("--days", type=positive, metavar="D", help="length of the run instead of the case's")
+    run.add_argument("--seed", type=seed, metavar="N", help="seed instead of the case's")
+    run.add_argument("--out", type=Path, metavar="DIR", help="folder to write; a new or an empty one")
+    run.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="change the case or a declared parameter; may be given again",
+    )
+    run.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted run")
+    add("cases", "list the built-in cases", "")
+    explain = add(
+        "explain", "print a case in plain English, with its rules and their sources", "hfe-mouse-msc"
+    )
+    explain.add_argument("case", metavar="CASE", help="built-in case or TOML file")
+    schema = add("schema", "print the JSON schema of the case file, for editors", "--out case.schema.json")
+    schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
+    plot = add("plot", "draw the figures of a run", "runs/msc")
+    plot.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
+    return parser, parsers
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Raises
+    ------
+    UsageError
+        Naming the nearest command or option.
+    """
+    parser, parsers = build_parser()
+    if argv and not argv[0].startswith("-") and argv[0] not in parsers:
+        names = ", ".join(parsers)
+        raise UsageError(
+            "lobule", f"no command {shown(argv[0])}; there are {names}{nearest(argv[0], parsers)}"
+        )
+    if argv and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+        raise UsageError(
+            "lobule", f"no option {argv[0]}; options follow the command: lobule run {argv[0]} ..."
+        )
+    args, extra = parser.parse_known_args(argv)
+    if args.version:
+        from lobule import __version__
+
+        print(f"lobule {__version__}")
+        raise SystemExit(DONE)
+    if args.command is None and not extra:
+        parser.print_help()
+        raise SystemExit(DONE)
+    if extra:
+        at = parsers.get(args.command, parser)
+        if not extra[0].startswith("-"):
+            raise UsageError(at.prog, f"unexpected argument {shown(extra[0])}")
+        options = [name for action in at._actions for name in action.option_strings]
+        word = extra[0].partition("=")[0]
+        raise UsageError(at.prog, f"no option {word}; see {at.prog} --help{nearest(word, options)}")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The command line without the program; that of the process unless given.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 2 bad input (one line on standard error says what), 130 interrupted.
+    """
+    program = "lobule"
+    try:
+        args = parse(sys.argv[1:] if argv is None else argv)
+        program = f"lobule {args.command}"
+        from lobule.experiments import commands
+
+        return int(getattr(commands, args.command)(args))
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    except InputError as error:
+        program = getattr(error, "program", program)
+        print(f"{program}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return DONE
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"{program}: {one_line(error.strerror or str(error))}{where}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as stop:
+        print(f"{program}: interrupted{stop.args[0] if stop.args else ''}", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

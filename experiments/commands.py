@@ -1,0 +1,162 @@
+"""What each command of the command line does; each returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lobule.case import Case, builtin_cases, load_case
+from lobule.errors import InputError, shown
+from lobule.experiments.cli import DEFAULT_CASE, UsageError
+from lobule.experiments.evidence import lookup, read_evidence
+from lobule.experiments.explain import explain as explain_case
+from lobule.experiments.explain import published_in_words
+from lobule.experiments.folders import check_new_folder, check_resumable, read_manifest
+from lobule.experiments.progress import Progress
+from lobule.kernel_cache import is_warm, mark_warm
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate a case, or go on with an interrupted run."""
+    progress = Progress()
+    try:
+        with progress:
+            folder = _resume(args, progress) if args.resume is not None else _start(args, progress)
+    except KeyboardInterrupt:
+        if progress.folder is None or not (progress.folder / "manifest.json").is_file():
+            raise
+        raise KeyboardInterrupt(f"; go on with: lobule run --resume {progress.folder}") from None
+    mark_warm()
+    for line in report(folder):
+        print(line)
+    return 0
+
+
+def _start(args: argparse.Namespace, progress: Progress) -> Path:
+    case = load_case(DEFAULT_CASE if args.case is None else args.case, dict(args.settings))
+    for name in case.evidence:
+        read_evidence(name)
+    if args.days is not None:
+        case, notes = case.with_days(args.days)
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+    if args.out is not None:
+        check_new_folder(args.out)
+    from lobule.experiments.runner import run_case
+
+    _say_when_cold()
+    return run_case(case, seed=args.seed, out=args.out, progress=progress)
+
+
+def _resume(args: argparse.Namespace, progress: Progress) -> Path:
+    given = {"CASE": args.case, "--days": args.days, "--seed": args.seed, "--out": args.out}
+    given["--set"] = args.settings or None
+    if also := [name for name, value in given.items() if value is not None]:
+        raise UsageError("lobule run", f"--resume goes on with a run as it is: leave out {', '.join(also)}")
+    check_resumable(args.resume)
+    from lobule.experiments.runner import resume
+
+    _say_when_cold()
+    return resume(args.resume, progress=progress)
+
+
+def _say_when_cold() -> None:
+    if not is_warm():
+        print("compiling the kernels, once: about a minute", file=sys.stderr)
+
+
+def report(folder: Path) -> Iterator[str]:
+    """Yield the lines that say how a run ended: the readouts, what was published, where the pictures are."""
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
+    case = load_case(folder / "case.toml")
+    readouts: dict[str, float] = summary["readouts"]
+    age = case.subject.age_days + readouts["hours"] / 24
+    published: dict[str, list[str]] = {}
+    for name, value in lookup(case.evidence, case.subject.genotype, age):
+        words = f"{published_in_words(value)}, {name} [{value.grade}]"
+        published.setdefault(value.readout, []).append(words)
+    yield f"{case.title or case.name}: day {readouts['hours'] / 24:g}"
+    width = max(len(name) for name in readouts)
+    for name, number in readouts.items():
+        line, *more = published.get(name, [""])
+        yield f"  {name:{width}} {number:12.5g}   {line and 'published: ' + line}".rstrip()
+        yield from (f"  {'':{width}} {'':12}   published: {words}" for words in more)
+    for name in case.evidence:
+        for value in read_evidence(name).value:
+            if value.days_after_injury is not None:
+                when = f"{value.days_after_injury:g} days after the injury"
+                words = f"{value.readout} {published_in_words(value)}, {name} [{value.grade}]"
+                yield f"  published, {when}: {words}"
+    yield f"run folder: {folder}"
+    if (folder / "figures").is_dir():
+        yield f"pictures: {folder / 'figures'}"
+
+
+def cases(args: argparse.Namespace) -> int:
+    """List the built-in cases."""
+    titles = builtin_cases()
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        print(f"{name:{width}}  {title}")
+    return 0
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Print a case in English."""
+    case: Case = load_case(args.case)
+    for line in list(explain_case(case)):
+        print(line)
+    return 0
+
+
+def schema(args: argparse.Namespace) -> int:
+    """Print or write the schema of the case file."""
+    from lobule.experiments.schema import case_schema
+
+    text = json.dumps(case_schema(), indent=2, ensure_ascii=False) + "\n"
+    if args.out is None:
+        print(text, end="")
+    else:
+        write_whole(args.out, text)
+        print(args.out)
+    return 0
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one go: it is there whole, or as it was before.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"--out {path} -> is a folder, not a file")
+    part = None
+    try:
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        with open(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except (OSError, ValueError) as error:
+        if part is not None:
+            Path(part).unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--out {shown(str(path))} -> cannot be written: {reason}") from None
+
+
+def plot(args: argparse.Namespace) -> int:
+    """Draw the figures of a run."""
+    read_manifest(args.folder)
+    from lobule.experiments.figures import draw_run
+
+    draw_run(args.folder)
+    print(args.folder / "figures")
+    return 0

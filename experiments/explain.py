@@ -1,0 +1,172 @@
+"""A case in plain English: the subject, the clock, the treatments, what is changed, and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lobule.case import Case
+from lobule.doses import (
+    ChelatorDose,
+    DietChange,
+    EVDose,
+    MSCDose,
+    Phlebotomy,
+    ToxinDose,
+    Transfusion,
+    Treatment,
+)
+from lobule.experiments.evidence import Value, read_evidence
+
+GENOTYPES = {
+    "mouse": {"wild-type": "wild-type", "hfe-knockout": "Hfe-/-"},
+    "rat": {"wild-type": "wild-type", "hfe-knockout": "Hfe-/-"},
+    "human": {"wild-type": "HFE wild-type", "hfe-knockout": "C282Y-homozygous (HFE)"},
+}
+ROUTES = {
+    "intraportal": "into the portal vein",
+    "hepatic-artery": "into the hepatic artery",
+    "intravenous": "into a peripheral vein",
+    "intrahepatic": "into the liver tissue",
+}
+TOXINS = {"ccl4": "carbon tetrachloride"}
+LABELS = {
+    "stellate": "stellate cells",
+    "msc": "mesenchymal stem cells",
+    "iron": "iron",
+    "damp": "DAMP",
+    "ev": "EV",
+    "labile_excess": "excess labile iron",
+    "redox_excess": "oxidative stress",
+    "peroxide": "lipid peroxide",
+    "engulfed": "engulfed dead cells",
+    "engulfed_msc": "engulfed MSC",
+    "systemic_factor": "systemic factor",
+    "to_m1": "the turn to M1",
+    "to_m2": "the turn to M2",
+    "back_to_m1": "the turn from M2 back to M1",
+    "licence": "licensing",
+    "conversion": "conversion to myofibroblasts",
+    "division_activated": "division of activated cells",
+    "division_myofibroblast": "division of myofibroblasts",
+    "deposition": "collagen deposition",
+    "ros_secretion": "ROS secretion",
+    "damp_secretion": "DAMP secretion",
+    "ccl2_secretion": "CCL2 secretion",
+    "tnf_secretion": "TNF-a secretion",
+    "il10_secretion": "IL-10 secretion",
+}
+
+
+def count(number: float, noun: str) -> str:
+    """Return ``"1 day"``, ``"49 days"``, ``"1e+06 cells"``."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
+def age(days: float) -> str:
+    """Return an age in days, and in weeks or years when that is easier to picture."""
+    if days >= 1000:
+        return f"{days / 365.25:.3g} years"
+    weeks = f" ({days / 7:.3g} weeks)" if days >= 14 else ""
+    return f"{days:g} days{weeks}"
+
+
+def dose_in_words(dose: Treatment, end_hours: float) -> str:
+    """Return one sentence for a treatment, its schedule included."""
+    match dose:
+        case MSCDose():
+            primed = "primed " if dose.primed else ""
+            source = dose.source.replace("-", " ")
+            cells = f"{dose.cells:.3g}".replace("e+0", "e").replace("e+", "e")
+            what = f"{cells} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
+        case EVDose():
+            what = f"{dose.particles:.3g} extracellular vesicles {ROUTES[dose.route]}".replace("e+0", "e")
+            what = what.replace("e+", "e")
+        case Phlebotomy():
+            limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
+            what = f"phlebotomy of {dose.volume_ml:g} mL, {limit}"
+        case Transfusion():
+            iron = dose.volume_ml * dose.iron_mg_per_ml
+            what = f"transfusion of {dose.volume_ml:g} mL packed red cells ({iron:.3g} mg iron)"
+        case ChelatorDose():
+            what = f"{dose.drug}, {dose.mg_per_kg:g} mg/kg over {count(dose.hours, 'hour')}"
+        case ToxinDose():
+            what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
+        case DietChange():
+            what = f"a diet with {dose.iron_percent:g} % iron from then on"
+    if dose.every_days is None:
+        return f"day {dose.day:g}: {what}"
+    times = len(dose.due_hours(end_hours))
+    last = dose.day + (times - 1) * dose.every_days
+    return f"day {dose.day:g} to {last:g}, every {count(dose.every_days, 'day')} ({times} times): {what}"
+
+
+def published_in_words(value: Value) -> str:
+    """Return ``"1.66 +/- 0.286 (SE) mg/g dry weight"``."""
+    if value.error_kind == "at most":
+        return f"at most {value.value:g} {value.unit}"
+    kind = "kind of error not stated" if value.error_kind == "not stated" else value.error_kind
+    error = f" +/- {value.error:g} ({kind})" if value.error is not None else ""
+    return f"{value.value:g}{error} {value.unit}".replace(" %", "%")
+
+
+def explain(case: Case) -> Iterator[str]:
+    """Yield the lines that explain `case`."""
+    yield f"{case.name}: {case.title}" if case.title else case.name
+    yield from case.description.strip().splitlines()
+    yield ""
+    yield "Subject"
+    subject, tissue = case.subject, case.tissue
+    genotype = GENOTYPES[subject.species][subject.genotype]
+    yield f"  a {subject.sex} {genotype} {subject.species}, {age(subject.age_days)} old at the start"
+    yield f"  eats {case.diet.iron_percent:g} % iron"
+    yield "Tissue"
+    layout = tissue.lobules
+    lobules = count(layout, "lobule") if isinstance(layout, int) else f"{layout[0]} x {layout[1]} lobules"
+    radius = f"radius {tissue.radius_um:g} um" if tissue.radius_um else "of the size usual in the species"
+    yield f"  {lobules} in {count(tissue.layers, 'layer')}, {radius}"
+    yield "Clock"
+    for phase in case.clock.phases:
+        steps = f"{phase.steps} steps" if phase.steps != 1 else "1 step"
+        yield f"  {count(phase.days, 'day')} in {steps} of {phase.step_hours:g} h"
+    yield "Treatments"
+    for dose in case.treatments:
+        yield f"  {dose_in_words(dose, case.end_hours)}"
+    if not case.treatments:
+        yield "  none"
+    yield "Parameters changed"
+    yield from _parameters(case)
+    yield "Published data to compare with"
+    for name in case.evidence:
+        yield f"  {name}: {read_evidence(name).citation}"
+    if not case.evidence:
+        yield "  none"
+    yield from _rules(case)
+
+
+def _parameters(case: Case) -> Iterator[str]:
+    if not case.parameters:
+        yield "  none"
+        return
+    from lobule.settings import declared_parameters
+
+    declared = declared_parameters()
+    for key, value in case.parameters.items():
+        parameter = declared[key]
+        default = parameter.default(case.subject.species)
+        unit = "" if parameter.unit == "-" else f" {parameter.unit}"
+        yield f"  {key} = {value:g}{unit} instead of {default:g} ({parameter.meaning})"
+
+
+def _rules(case: Case) -> Iterator[str]:
+    from lobule.agents.rules import RuleSet
+    from lobule.fields import SPECIES
+    from lobule.sensing import UNITS
+    from lobule.settings import checked_rules
+
+    rules = checked_rules(case.rules, case.subject.species, case.parameters)
+    labels = {species.name: species.label for species in SPECIES} | LABELS
+    sentences = RuleSet(rules.rows, rules.signals, rules.behaviours, UNITS, labels).english()
+    own = {(row["cell"], row["signal"], row["behaviour"]) for row in case.rules}
+    yield "Rules (* of this case)"
+    for row, sentence in zip(rules.rows, sentences, strict=True):
+        yield f"  {'*' if row.identity in own else '-'} {sentence}"

@@ -1,0 +1,84 @@
+"""Checks of folders that a command is given, made before any work is done."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lobule.errors import InputError, shown
+
+FORMAT = 1
+FINISHED = ("done", "finished", "complete")
+
+
+def check_new_folder(path: Path, option: str = "--out") -> None:
+    """Refuse a folder that a run could not be written to; nothing is left on the disk.
+
+    Raises
+    ------
+    InputError
+        If `path` holds something already, or cannot be made.
+    """
+    name = f"{option} {path}"
+    if "\0" in str(path):
+        raise InputError(f"{option} {shown(str(path))} -> is no name of a folder")
+    try:
+        if path.is_dir():
+            if any(path.iterdir()):
+                raise InputError(f"{name} -> the folder is not empty; name a new one, or use --resume")
+        elif path.exists() or path.is_symlink():
+            raise InputError(f"{name} -> is a file, not a folder")
+        above = path.absolute()
+        while not above.exists():
+            above = above.parent
+        if not above.is_dir():
+            raise InputError(f"{name} -> cannot be made: {above} is a file, not a folder")
+        if len(path.name.encode()) > 255:
+            raise InputError(f"{name[:60]}... -> the name is too long")
+        tempfile.TemporaryDirectory(dir=above).cleanup()
+    except OSError as error:
+        raise InputError(f"{name} -> cannot be written: {error.strerror or error}") from None
+
+
+def read_manifest(path: Path, option: str = "") -> dict[str, Any]:
+    """Return the manifest of the run in folder `path`.
+
+    Raises
+    ------
+    InputError
+        If it is no run folder, is damaged, or was written in a newer format.
+    """
+    name = f"{option} {path}".strip()
+    manifest = path / "manifest.json"
+    try:
+        if not path.is_dir():
+            raise InputError(f"{name} -> {'is a file, not a folder' if path.exists() else 'no such folder'}")
+        if not manifest.is_file():
+            raise InputError(f"{name} -> is no run folder: it has no manifest.json")
+        content = json.loads(manifest.read_bytes())
+    except OSError as error:
+        raise InputError(f"{name} -> cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name} -> its manifest.json is damaged") from None
+    version = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise InputError(f"{name} -> its manifest.json is damaged: it has no format")
+    if version > FORMAT:
+        raise InputError(f"{name} -> this run has format {version}; this version reads {FORMAT}")
+    return dict(content)
+
+
+def check_resumable(path: Path, option: str = "--resume") -> None:
+    """Refuse a folder whose run cannot be gone on with.
+
+    Raises
+    ------
+    InputError
+        As `read_manifest`, or if the run is finished.
+    """
+    if read_manifest(path, option).get("status") in FINISHED:
+        raise InputError(f"{option} {path} -> the run is finished; see {path / 'summary.json'}")

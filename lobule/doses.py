@@ -1,0 +1,131 @@
+"""What a case file may prescribe: the treatments, the toxins and their schedules.
+
+These are declarations only; `lobule.treatments` carries them out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+HOURS_PER_DAY = 24.0
+TOLERANCE_HOURS = 1e-6
+
+# Blood that can be drawn or given at once without it being a typing error (mL).
+LARGEST_VOLUME_ML = {"mouse": 1.0, "rat": 10.0, "human": 1500.0}
+
+
+class Section(BaseModel):
+    """A table of the case file: unknown keys, wrong types, NaN and infinities are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Dose(Section):
+    """When something is given: once on `day`, or every `every_days` from `day` to `until_day`."""
+
+    day: float = Field(ge=0, le=100_000)
+    """Days since the start of the run; the first dose of a schedule."""
+    every_days: float | None = Field(default=None, ge=1 / HOURS_PER_DAY, le=100_000)
+    """Days between the doses of a schedule."""
+    until_day: float | None = Field(default=None, ge=0, le=100_000)
+    """Last day of the schedule, inclusive; the end of the run when absent."""
+
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Self:
+        if self.until_day is not None and self.every_days is None:
+            raise ValueError("until_day without every_days -> a schedule needs both; or remove until_day")
+        if self.until_day is not None and self.until_day < self.day:
+            raise ValueError(f"until_day = {self.until_day:g} is before day = {self.day:g}")
+        return self
+
+    def due_hours(self, end_hours: float) -> list[float]:
+        """Return the hours since the start at which doses are due, all before `end_hours`."""
+        first = self.day * HOURS_PER_DAY
+        if self.every_days is None:
+            return [first] if first < end_hours - TOLERANCE_HOURS else []
+        last = end_hours if self.until_day is None else min(end_hours, self.until_day * HOURS_PER_DAY)
+        interval = self.every_days * HOURS_PER_DAY
+        count = int((last - first + TOLERANCE_HOURS) // interval) + 1
+        due = [first + i * interval for i in range(max(count, 0))]
+        return [hour for hour in due if hour < end_hours - TOLERANCE_HOURS]
+
+
+class MSCDose(Dose):
+    """Mesenchymal stem cells."""
+
+    kind: Literal["msc"]
+    cells: float = Field(ge=0, le=1e12)
+    """Viable cells given."""
+    route: Literal["intraportal", "hepatic-artery", "intravenous", "intrahepatic"]
+    """Way in; it decides how many reach the liver alive."""
+    source: Literal["bone-marrow", "adipose", "umbilical-cord"] = "bone-marrow"
+    """Tissue the cells were grown from."""
+    primed: bool = False
+    """Licensed with inflammatory cytokines before they are given."""
+
+
+class EVDose(Dose):
+    """Extracellular vesicles of mesenchymal stem cells."""
+
+    kind: Literal["ev"]
+    particles: float = Field(ge=0, le=1e16)
+    """Particles given."""
+    route: Literal["intravenous", "intraportal"]
+
+
+class Phlebotomy(Dose):
+    """Blood drawn."""
+
+    kind: Literal["phlebotomy"]
+    volume_ml: float = Field(ge=0)
+    """Whole blood drawn (mL)."""
+    minimum_haemoglobin_g_per_dl: float = Field(default=11.0, ge=0, le=25)
+    """The session is skipped when haemoglobin is below this (g/dL)."""
+
+
+class Transfusion(Dose):
+    """Packed red cells given."""
+
+    kind: Literal["transfusion"]
+    volume_ml: float = Field(ge=0)
+    """Packed red cells (mL)."""
+    iron_mg_per_ml: float = Field(default=1.08, gt=0, le=2)
+    """Iron of packed red cells (mg/mL)."""
+
+
+class ChelatorDose(Dose):
+    """An iron chelator."""
+
+    kind: Literal["chelator"]
+    drug: Literal["deferoxamine", "deferasirox", "deferiprone"]
+    mg_per_kg: float = Field(ge=0, le=500)
+    """Dose of one administration (mg per kg of body weight)."""
+    hours: float = Field(default=1.0, gt=0, le=24)
+    """Duration of one administration (h)."""
+
+
+class ToxinDose(Dose):
+    """A liver poison."""
+
+    kind: Literal["toxin"]
+    agent: Literal["ccl4"]
+    dose: float = Field(ge=0, le=5)
+    """Relative to 1 mL of CCl4 per kg of body weight."""
+
+
+class DietChange(Dose):
+    """Another diet from this day on."""
+
+    kind: Literal["diet"]
+    iron_percent: float = Field(ge=0, le=5)
+    """Iron, percent of the diet's mass."""
+
+
+Treatment = Annotated[
+    MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange,
+    Field(discriminator="kind"),
+]

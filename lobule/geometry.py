@@ -1,0 +1,310 @@
+"""The tissue as a lattice: hexagonal lobules on a hexagonal lattice of sites one hepatocyte wide.
+
+Axial coordinates (q, r) give a site's place, x = d (q + r/2) and y = d r sqrt(3)/2 for the pitch d. Lobule
+centres lie on multiples of m, and m is a multiple of 3 so that the corners, where the portal tracts run, are
+sites too. The slab is as thick as makes one site the tissue volume of one hepatocyte; concentrations refer to
+its extracellular part (sinusoid and space of Disse).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.agents.declare import SPECIES, Parameter, Parameters
+
+PARENCHYMA, PORTAL_TRACT, CENTRAL_VEIN = 0, 1, 2
+
+#: Steps (q, r, layer) to the eight neighbours: six in the plane, then the layer below and the one above.
+STEPS = np.array(
+    [[1, 0, 0], [0, 1, 0], [-1, 1, 0], [-1, 0, 0], [0, -1, 0], [1, -1, 0], [0, 0, -1], [0, 0, 1]], np.int32
+)
+#: Slot in which a neighbour holds the site itself: ``neighbours[neighbours[i, k], OPPOSITE[k]] == i``.
+OPPOSITE = np.array([3, 4, 5, 0, 1, 2, 7, 6])
+
+_WANG = "PhysiCell liver model of Wang et al. 2023 (liver-mechanobiology)"
+
+GEOMETRY = Parameters(
+    "geometry",
+    "Shape and composition of the tissue",
+    pitch=Parameter(
+        23.0,
+        "um",
+        15.0,
+        35.0,
+        "Distance between neighbouring sites: the width of a hepatocyte.",
+        "hepatocyte diameter 20-30 um, textbook histology",
+        {"rat": 24.0, "human": 25.0},
+    ),
+    thickness=Parameter(
+        15.4,
+        "um",
+        5.0,
+        40.0,
+        "Thickness of a layer, such that one site is the tissue volume of one hepatocyte.",
+        "derived: 1 / (hepatocytes per gram x 1.05 g/mL) over the area of a site",
+        {"rat": 16.32, "human": 14.7},
+    ),
+    radius=Parameter(
+        284.0,
+        "um",
+        100.0,
+        1000.0,
+        "Distance from the central vein to a corner of the lobule.",
+        "mouse: Hoehme et al. 2010 PNAS 107:10371; man: 1.0-1.3 mm across, Ricken et al. 2015; "
+        "rat: 0.7-1.0 mm across, textbook histology",
+        {"rat": 350.0, "human": 500.0},
+    ),
+    extracellular_fraction=Parameter(
+        0.20,
+        "-",
+        0.05,
+        0.5,
+        "Share of the tissue volume that is extracellular: sinusoid 0.15 and space of Disse 0.05.",
+        "assumed, from a sinusoidal porosity of 15.3 +/- 3.9 % (Peeters et al. 2017, PMC5314389)",
+    ),
+    hepatocytes_per_gram=Parameter(
+        1.35e8,
+        "1/g",
+        0.5e8,
+        2.5e8,
+        "Hepatocytes in one gram of wet liver.",
+        "Sohlenius-Sternbeck 2006 Toxicol In Vitro 20:1582",
+        {"rat": 1.17e8, "human": 1.2e8},
+    ),
+    central_vein_radius=Parameter(26.5, "um", 5.0, 100.0, "Radius of the central vein.", _WANG),
+    portal_tract_radius=Parameter(23.0, "um", 5.0, 100.0, "Radius of a portal tract.", _WANG),
+)
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Sites of one or many lobules, n of them, in an order that is fixed for life.
+
+    Attributes
+    ----------
+    species : str
+        ``"mouse"``, ``"rat"`` or ``"human"``.
+    axial : int32 [n, 3]
+        Lattice coordinates q, r and layer.
+    x, y, z : float [n]
+        Position (um); the first lobule's central vein stands at x = y = 0.
+    kind : int8 [n]
+        `PARENCHYMA`, `PORTAL_TRACT` or `CENTRAL_VEIN`.
+    lobule : int32 [n]
+        Lobule of the site; a site on a shared edge belongs to the lobule of lowest index.
+    zone : int8 [n]
+        1 (periportal), 2, 3 (pericentral): thirds of `portal_central`.
+    portal_central : float [n]
+        0 at the wall of a portal tract to 1 at the wall of the central vein.
+    neighbours : int32 [n, 8]
+        Sites next door, in the order of `STEPS`; -1 where there is none.
+    face_conductance : float [n, 8]
+        Extracellular face area over distance, /1000, so that a diffusivity in um2/h times it is pL/h.
+    volume : float [n]
+        Extracellular volume (pL).
+    centres : float [lobules, 2]
+        Positions of the central veins (um).
+    pitch, thickness : float
+        Lattice spacing and layer thickness (um).
+    phi_e : float
+        Extracellular share of the tissue volume.
+    lobule_size : int
+        Distance m between neighbouring central veins, in sites.
+    hepatocytes_per_gram : float
+        Hepatocytes in one gram of wet liver.
+    """
+
+    species: str
+    axial: NDArray[np.int32]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    z: NDArray[np.float64]
+    kind: NDArray[np.int8]
+    lobule: NDArray[np.int32]
+    zone: NDArray[np.int8]
+    portal_central: NDArray[np.float64]
+    neighbours: NDArray[np.int32]
+    face_conductance: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    pitch: float
+    thickness: float
+    phi_e: float
+    lobule_size: int
+    hepatocytes_per_gram: float
+
+    @property
+    def n_sites(self) -> int:
+        """Number of sites."""
+        return len(self.axial)
+
+    @property
+    def n_lobules(self) -> int:
+        """Number of lobules."""
+        return len(self.centres)
+
+    @property
+    def grams(self) -> float:
+        """Wet weight of the tissue (g): one hepatocyte's share for each parenchymal site."""
+        return np.count_nonzero(self.kind == PARENCHYMA) / self.hepatocytes_per_gram
+
+
+def build_tissue(
+    species: str = "mouse",
+    lobules: int | tuple[int, int] = 7,
+    *,
+    radius_um: float | None = None,
+    layers: int = 1,
+    parameters: Any = None,
+) -> Tissue:
+    """Lay out lobules on the lattice.
+
+    Parameters
+    ----------
+    species : str
+        ``"mouse"``, ``"rat"`` or ``"human"``; decides the defaults of `parameters`.
+    lobules : int or (int, int)
+        1, 7, 19, ... lobules in hexagonal rings (exactly six-fold symmetric), or (rows, columns).
+    radius_um : float, optional
+        Radius of the lobule, rounded to the lattice; that of `parameters` if not given.
+    layers : int
+        Layers stacked in z; one gives a section.
+    parameters : named tuple, optional
+        Values of `GEOMETRY`; those of `species` if not given.
+
+    Raises
+    ------
+    ValueError
+        If the species is unknown, the number of lobules fills no rings, or lobules or layers are too few or
+        the radius too small to hold a vein, a tract and parenchyma.
+    """
+    if species not in SPECIES:
+        raise ValueError(f"species = {species!r}: must be one of {', '.join(SPECIES)}")
+    if layers < 1:
+        raise ValueError(f"layers = {layers}: must be at least 1")
+    p = GEOMETRY.values(species) if parameters is None else parameters
+    radius = p.radius if radius_um is None else radius_um
+    m = 3 * round(math.sqrt(3.0) * radius / p.pitch / 3.0)
+    if m * p.pitch / math.sqrt(3.0) < p.central_vein_radius + p.portal_tract_radius + 2.0 * p.pitch:
+        raise ValueError(f"radius = {radius:g} um: too small for a lobule on a lattice of {p.pitch:g} um")
+
+    centres = m * _lobule_lattice(lobules)
+    plane, lobule = _union_of_hexagons(centres, m)
+    n = len(plane)
+    axial = np.empty((n * layers, 3), np.int32)
+    axial[:, :2] = np.tile(plane, (layers, 1))
+    axial[:, 2] = np.repeat(np.arange(layers), n)
+    neighbours = _neighbours(plane, layers)
+
+    place = _cartesian(plane, p.pitch)
+    offset = place - _cartesian(centres[lobule], p.pitch)
+    kind, portal_central = _landmarks(offset, m, p)
+    zone = np.minimum(np.floor(portal_central * 3.0), 2.0).astype(np.int8) + 1
+    return Tissue(
+        species=species,
+        axial=axial,
+        x=np.tile(place[:, 0], layers),
+        y=np.tile(place[:, 1], layers),
+        z=axial[:, 2] * p.thickness,
+        kind=np.tile(kind, layers),
+        lobule=np.tile(lobule, layers),
+        zone=np.tile(zone, layers).astype(np.int8),
+        portal_central=np.tile(portal_central, layers),
+        neighbours=neighbours,
+        face_conductance=_face_conductance(neighbours, p),
+        volume=np.full(n * layers, p.extracellular_fraction * _site_area(p.pitch) * p.thickness / 1000.0),
+        centres=_cartesian(centres, p.pitch),
+        pitch=p.pitch,
+        thickness=p.thickness,
+        phi_e=p.extracellular_fraction,
+        lobule_size=m,
+        hepatocytes_per_gram=p.hepatocytes_per_gram,
+    )
+
+
+def _site_area(pitch: float) -> float:
+    return pitch * pitch * math.sqrt(3.0) / 2.0
+
+
+def _cartesian(axial: NDArray[Any], pitch: float) -> NDArray[np.float64]:
+    q, r = axial[:, 0], axial[:, 1]
+    return np.stack([pitch * (q + 0.5 * r), pitch * (math.sqrt(3.0) / 2.0) * r], axis=1)
+
+
+def _lobule_lattice(lobules: int | tuple[int, int]) -> NDArray[np.int32]:
+    """Return the centres [lobules, 2] in units of m, the middle or first lobule at the origin."""
+    if isinstance(lobules, tuple):
+        rows, columns = lobules
+        if rows < 1 or columns < 1:
+            raise ValueError(f"lobules = {lobules}: rows and columns must be at least 1")
+        j, i = np.divmod(np.arange(rows * columns), columns)
+        return np.stack([i - j // 2, j], axis=1).astype(np.int32)
+    rings = round((math.sqrt(max(12 * lobules - 3, 0)) - 3.0) / 6.0)
+    if lobules < 1 or 1 + 3 * rings * (rings + 1) != lobules:
+        raise ValueError(f"lobules = {lobules}: must be 1, 7, 19, 37, ... or (rows, columns)")
+    centres = [np.zeros(2, np.int32)]
+    for ring in range(1, rings + 1):
+        walker = ring * STEPS[4, :2]
+        for side in range(6):
+            for _ in range(ring):
+                centres.append(walker.copy())
+                walker = walker + STEPS[side, :2]
+    return np.array(centres, np.int32)
+
+
+def _union_of_hexagons(centres: NDArray[np.int32], m: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the sites [n, 2] within a closed hexagon round any centre, row by row, and their lobule [n]."""
+    r, q = np.mgrid[-m : m + 1, -m : m + 1].astype(np.int32)
+    s = -q - r
+    inside = np.maximum(np.maximum(np.abs(q - s), np.abs(r - s)), np.abs(q - r)) <= m
+    hexagon = np.stack([q[inside], r[inside]], axis=1)
+    sites = (centres[:, None, :] + hexagon[None, :, :]).reshape(-1, 2)
+    lobule = np.repeat(np.arange(len(centres), dtype=np.int32), len(hexagon))
+    low, width = sites.min(axis=0), int(np.ptp(sites[:, 0])) + 1
+    key = (sites[:, 1] - low[1]).astype(np.int64) * width + (sites[:, 0] - low[0])
+    _, first = np.unique(key, return_index=True)  # the first of equals has the lowest lobule
+    return sites[first], lobule[first]
+
+
+def _landmarks(offset: NDArray[np.float64], m: int, p: Any) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Return kind and portal-central coordinate of sites at `offset` (um) from their own central vein."""
+    from_vein = np.hypot(offset[:, 0], offset[:, 1])
+    radius = m * p.pitch / math.sqrt(3.0)
+    from_tract = np.full(len(offset), np.inf)
+    for angle in np.deg2rad(30.0 + 60.0 * np.arange(6)):
+        corner = radius * np.array([math.cos(angle), math.sin(angle)])
+        np.minimum(from_tract, np.hypot(*(offset - corner).T), out=from_tract)
+    slack = 1e-9 * p.pitch  # a corner is a site up to rounding
+    kind = np.zeros(len(offset), np.int8)
+    kind[from_tract <= p.portal_tract_radius + slack] = PORTAL_TRACT
+    kind[from_vein <= p.central_vein_radius + slack] = CENTRAL_VEIN
+    dp = np.maximum(from_tract - p.portal_tract_radius - slack, 0.0)
+    dc = np.maximum(from_vein - p.central_vein_radius - slack, 0.0)
+    return kind, dp / (dp + dc)
+
+
+def _neighbours(plane: NDArray[np.int32], layers: int) -> NDArray[np.int32]:
+    """Return the neighbour table [n * layers, 8] of `layers` equal planes of sites."""
+    n = len(plane)
+    shifted = plane - plane.min(axis=0) + 1
+    grid = np.full(shifted.max(axis=0) + 2, -1, np.int32)  # a rim of absent sites all round
+    grid[shifted[:, 0], shifted[:, 1]] = np.arange(n)
+    base = np.stack([grid[shifted[:, 0] + dq, shifted[:, 1] + dr] for dq, dr, _ in STEPS[:6]], axis=1)
+    table = np.full((layers, n, 8), -1, np.int32)
+    sites = np.arange(n * layers, dtype=np.int32).reshape(layers, n)
+    table[:, :, :6] = np.where(base >= 0, base[None] + (n * np.arange(layers))[:, None, None], -1)
+    table[1:, :, 6] = sites[:-1]
+    table[:-1, :, 7] = sites[1:]
+    return table.reshape(-1, 8)
+
+
+def _face_conductance(neighbours: NDArray[np.int32], p: Any) -> NDArray[np.float64]:
+    lateral = p.thickness / math.sqrt(3.0)
+    vertical = _site_area(p.pitch) / p.thickness
+    shape = p.extracellular_fraction / 1000.0 * np.array([lateral] * 6 + [vertical] * 2)
+    return np.where(neighbours >= 0, shape, 0.0)

@@ -1,0 +1,291 @@
+"""`Lobule`: the liver sections, the body around them, and one step of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.agents.cell import Cell
+from lobule.agents.rules import rules_from
+from lobule.agents.table import CellTable
+from lobule.body import Body, LiverSigns
+from lobule.case import Case, load_case
+from lobule.doses import TOLERANCE_HOURS
+from lobule.errors import InputError
+from lobule.exchange import Exchange
+from lobule.fields import LANE, Fields
+from lobule.geometry import build_tissue
+from lobule.ledger import Ledger
+from lobule.life import live
+from lobule.matrix import Matrix
+from lobule.parameters import GROUPS
+from lobule.perfusion import Perfusion
+from lobule.population import CELLS, Population
+from lobule.readouts import liver_iron_umol, readouts
+from lobule.sensing import Senses, rule_set
+from lobule.subjects import Growth
+from lobule.transport import Transport
+from lobule.treatments import Levels, carry_out, ev_inlet
+from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
+
+
+def parameter_values(case: Case) -> dict[str, Any]:
+    """Return the values of all parameter groups for the subject of `case` with its changes, as named tuples."""
+    changes: dict[str, dict[str, float]] = {name: {} for name in GROUPS}
+    for key, value in case.parameters.items():
+        group, _, name = key.partition(".")
+        changes[group][name] = value
+    return {name: group.values(case.subject.species, changes[name]) for name, group in GROUPS.items()}
+
+
+class Lobule(mesa.Model):
+    """A piece of liver in a body.
+
+    Parameters
+    ----------
+    case : str, path or Case
+        Name of a built-in case, path of a case file, or a case.
+    rng : int, optional
+        Seed; the case's own when not given.
+    settings : mapping of str to object, optional
+        Changes of the case or of parameters by dotted key.
+
+    Attributes
+    ----------
+    case : Case
+        The case.
+    hours : float
+        Time since the start of the run, h.
+    cells : dict of type to CellTable
+        The populations by handle class; ``model.cells[Hepatocyte]["iron"]`` is a column.
+    fields : Fields
+        ``model.fields["tnf"]`` is an array over sites.
+    tissue : Tissue
+        Sites: coordinates (um), kinds, zones, neighbours.
+
+    Raises
+    ------
+    InputError
+        If the case or a setting is wrong.
+    """
+
+    def __init__(
+        self,
+        case: str | Path | Case = "hfe-mouse",
+        *,
+        rng: int | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        self.case = load_case(case, settings)
+        seed = self.case.seed if rng is None else int(rng)
+        super().__init__(rng=seed)
+        self.seed = np.uint64(seed)
+        subject, layout = self.case.subject, self.case.tissue
+        self.values = values = parameter_values(self.case)
+        self.rules = rule_set(values, rules_from(list(self.case.rules), self.case.name))
+        self._senses = Senses(self.rules)
+        self.tissue = build_tissue(
+            subject.species, layout.lobules, radius_um=layout.radius_um, layers=layout.layers, parameters=values["geometry"]
+        )
+        n = self.tissue.n_sites
+        self.matrix = Matrix(n, values["matrix"])
+        self.perfusion = Perfusion(self.tissue, self.matrix.collagen, values["perfusion"])
+        self.fields = Fields(n, values["fields"])
+        self.transport = Transport(
+            self.tissue.neighbours, self.tissue.face_conductance, self.tissue.volume, self.tissue.axial
+        )
+        hfe = subject.genotype == "hfe-knockout"
+        self.exchange = Exchange(self.tissue, self.fields, self.perfusion, self.transport, values, hfe)
+        growth = Growth(subject.species, values["body"].female_weight if subject.sex == "female" else 1.0)
+        if subject.age_days < growth.first_age:
+            raise InputError(
+                f"{self.case.name}: subject.age_days = {subject.age_days:g} -> "
+                f"a {subject.species} can be followed from day {growth.first_age:g}"
+            )
+        self.ledger = Ledger()
+        self.body = Body(values["body"], growth, subject.age_days, hfe, self.ledger)
+        self.body.diet_percent = self.case.diet.iron_percent
+        self.levels = Levels(values["drugs"], values["msc"].lung_half_life)
+        self.deaths = 0
+        self.tick = np.uint64(0)
+        self.hours = 0.0
+        self.last_solve: Any = None
+        self.log: list[str] = []
+        self._events = self.case.events()
+        self._next_event = 0
+        self._starts = [*self.case.clock.steps()]
+        self._populate()
+        self._perfuse()
+        self.fields["oxygen"][:] = self.exchange.curve.portal_content
+        if layout.agents:
+            for name, table in self.population.tables.items():
+                table.attach_handles(lambda t, row, cls=CELLS[name]: cls(self, t, row))
+
+    def _populate(self) -> None:
+        """Put the cells in place and open the iron account with what a healthy subject of this age holds."""
+        ref, m = self.body.reference, self.values["macrophage"]
+        per_gram = self.tissue.hepatocytes_per_gram
+        hepatocytes = int((self.tissue.kind == 0).sum())
+        self.scale = ref.liver_weight * per_gram / hepatocytes
+        liver = ref.liver_iron * ref.liver_dry_weight / self.scale / UMOL_PER_FMOL
+        body = self.values["body"]
+        daily = ref.red_cells / body.red_cell_life * body.liver_recycling / self.scale / UMOL_PER_FMOL
+        in_macrophages = min(daily * m.release_half_life / np.log(2.0), 0.3 * liver)
+        macrophages = round(m.per_hundred / 100.0 * hepatocytes)
+        self.population = Population(
+            self.tissue,
+            self.values,
+            (liver - in_macrophages) / hepatocytes,
+            in_macrophages / macrophages,
+            self.seed,
+        )
+        self.cells: dict[type[Cell], CellTable] = {CELLS[n]: t for n, t in self.population.tables.items()}
+        self._scale_per_gram = self.scale / ref.liver_weight
+        self.ledger.open({**self.body.initial_pools(), **liver_iron_umol(self)})
+
+    @property
+    def age_days(self) -> float:
+        """Age of the subject, d."""
+        return self.body.start_age + self.hours / HOURS_PER_DAY
+
+    @property
+    def liver_iron(self) -> float:
+        """Iron of the liver, umol per gram of dry weight."""
+        return sum(liver_iron_umol(self).values()) / self.body.reference.liver_dry_weight
+
+    @property
+    def step_hours(self) -> float:
+        """Length of the coming step, h; past the end of the case that of its last phase."""
+        index = min(int(self.tick), len(self._starts) - 1)
+        return self._starts[index][1]
+
+    def ledger_error(self) -> float:
+        """Return the relative error of the iron account, the cells' own columns held against it."""
+        return self.ledger.error(liver_iron_umol(self))
+
+    def oxygen_tension(self) -> NDArray[np.float64]:
+        """Return the oxygen tension of each site, mmHg."""
+        return self.exchange.curve.tension(self.fields["oxygen"])
+
+    def readouts(self) -> dict[str, float]:
+        """Return what a clinic or a laboratory would report; see :mod:`lobule.readouts`."""
+        return readouts(self)
+
+    def step(self) -> None:
+        """Advance by one step of the case's clock."""
+        dt = self.step_hours
+        while self._next_event < len(self._events) and self._events[self._next_event][0] <= self.hours + TOLERANCE_HOURS:
+            hours, treatment = self._events[self._next_event]
+            self._carry_out(treatment, self._next_event)
+            self._next_event += 1
+        levels = self.levels.step(dt)
+        delivery = self.body.step(dt, self.hours, self._signs())
+        self._grow()
+        if self.perfusion.needs_update(self.matrix.collagen):
+            self.perfusion.solve(self.matrix.collagen)
+            self._perfuse()
+        live(self, dt, levels, delivery)
+        self.tick = np.uint64(int(self.tick) + 1)
+        self.hours = self._hours_at(int(self.tick))
+
+    def _hours_at(self, tick: int) -> float:
+        if tick < len(self._starts):
+            return self._starts[tick][0]
+        start, length = self._starts[-1]
+        return start + length * (tick - len(self._starts) + 1)
+
+    def _carry_out(self, treatment: Any, number: int) -> None:
+        text = carry_out(self, treatment, number)
+        self.log.append(f"day {self.hours / HOURS_PER_DAY:g}: {text}")
+
+    def _signs(self) -> LiverSigns:
+        table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
+        weight = transferrin_weight(p, table["iron"])
+        return LiverSigns(
+            iron=self.liver_iron,
+            il6=float(self.fields["il6"].mean()),
+            transferrin_uptake=float(weight.sum()) / self.population.n_hepatocytes,
+            has_macrophages=len(self.population.tables["macrophage"]) > 0,
+        )
+
+    def _grow(self) -> None:
+        scale = self._scale_per_gram * self.body.reference.liver_weight
+        if scale != self.scale:
+            self.population.dilute(scale / self.scale)
+            self.scale = scale
+
+    def _perfuse(self) -> None:
+        self.transport.set_flow(self.perfusion.flow, self.perfusion.outflow, self.perfusion.pressure)
+        self.transport.set_diffusion_scale(self.matrix.diffusion_scale())
+
+    def inlet(self, levels: Mapping[str, float]) -> dict[str, float]:
+        """Return the concentrations in the blood that enters, for the mean drug `levels` of a step."""
+        plasma = self.body.plasma_litres(self.body.reference)
+        return {
+            "oxygen": self.exchange.curve.portal_content,
+            "chelator": levels["chelator"],
+            "ev": ev_inlet(levels["ev"], plasma),
+        }
+
+    def site_signals(self) -> NDArray[np.float64]:
+        """Return the signals of every site, shape (n_sites, n_signals), in the order of `SITE_SIGNALS`."""
+        signals = np.empty((self.tissue.n_sites, len(LANE) + 1))
+        signals[:, :-1] = self.fields.c[:, : len(LANE)]
+        signals[:, LANE["iron"]] = self.fields.iron
+        signals[:, LANE["oxygen"]] = self.oxygen_tension()
+        signals[:, -1] = self.matrix.collagen
+        return signals
+
+    def behaviours(self, toxin: NDArray[np.float64], levels: Mapping[str, float]) -> Any:
+        """Evaluate all rules for the state as it is; see :meth:`Senses.behaviours`."""
+        p = self.values["msc"]
+        factor = levels["lung_msc"] / (self.body.reference.body_weight * p.lung_reference)
+        return self._senses.behaviours(self.site_signals(), self.population.tables, toxin, factor)
+
+    def run(self, days: float | None = None, progress: Callable[[Lobule], None] | None = None) -> Self:
+        """Run for `days` more, or to the end of the case; `progress` is called after each step."""
+        end = self.case.end_hours if days is None else self.hours + days * HOURS_PER_DAY
+        while self.hours < end - TOLERANCE_HOURS:
+            self.step()
+            if progress is not None:
+                progress(self)
+        return self
+
+    def kill(self, cell: Cell) -> None:
+        """Let one cell die: its iron stays in the account, as debris of its site."""
+        name = cell.table.name
+        self.bury(name, np.array([cell.row]))
+
+    def bury(self, name: str, rows: NDArray[np.int64], lytic: NDArray[np.bool_] | None = None) -> None:
+        """Book the deaths of cells `rows` of a type and turn them into debris."""
+        if rows.size:
+            iron = self.population.bury(name, rows, lytic)
+            if iron:
+                source = {"hepatocyte": "hepatocytes", "macrophage": "macrophages", "msc": "msc"}[name]
+                self.ledger.move(source, "debris", iron * self.scale * UMOL_PER_FMOL)
+            if name == "hepatocyte":
+                self.deaths += rows.size
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state to one file, atomically."""
+        from lobule.snapshot import save
+
+        save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Lobule:
+        """Return the model saved at `path`, which goes on as if it had never stopped."""
+        from lobule.snapshot import load
+
+        return load(Path(path))
+
+
+def transferrin_weight(p: Any, iron: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the relative uptake of transferrin iron of cells with `iron` (fmol): 1 in a normal cell."""
+    k = p.transferrin_saturation_iron
+    return (1.0 + p.normal_iron / k) / (1.0 + iron / k)

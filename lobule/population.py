@@ -1,0 +1,243 @@
+"""The four populations of the sections: where cells are put, how they die, divide, arrive and move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents.cell import Cell
+from lobule.agents.chance import INITIAL, daughter_key, mix, uniform
+from lobule.agents.jit import kernel
+from lobule.agents.migration import climb
+from lobule.agents.table import CellTable
+from lobule.doses import MSCDose
+from lobule.geometry import PARENCHYMA, PORTAL_TRACT, Tissue
+
+CELLS: dict[str, type[Cell]] = {
+    "hepatocyte": hepatocyte.Hepatocyte,
+    "stellate": stellate.StellateCell,
+    "macrophage": macrophage.Macrophage,
+    "msc": msc.MSC,
+}
+POOL = {"hepatocyte": "hepatocytes", "macrophage": "macrophages", "msc": "msc"}
+IRON_COLUMNS = {"hepatocyte": ("iron", "labile", "ferritin", "haemosiderin"), "macrophage": ("iron",), "msc": ("iron",)}
+_ROOM = 4096  # most arrivals of one kind in one step
+
+
+@kernel
+def _initial_keys(seed, kind, n, keys, chance):  # type: ignore[no-untyped-def]
+    """Fill the keys of the first `n` cells of a kind and one uniform number for each."""
+    for i in range(n):
+        keys[i] = mix(mix(mix(INITIAL, np.uint64(kind)), np.uint64(i)), seed)
+        chance[i] = uniform(seed, INITIAL, np.uint64(kind), np.uint64(i), np.uint64(0))
+
+
+class Population:
+    """All cells of the sections, and what is left of the dead.
+
+    Parameters
+    ----------
+    tissue : Tissue
+        Sites.
+    values : mapping of str to named tuple
+        Parameter values by group.
+    liver_iron : float
+        Iron per hepatocyte at the start, fmol, that of the macrophages aside.
+    macrophage_iron : float
+        Iron per macrophage at the start, fmol.
+    seed : uint64
+        Seed of the run.
+
+    Attributes
+    ----------
+    tables : dict of str to CellTable
+        The populations by name.
+    debris : dict of str to ndarray, shape (n_sites,)
+        ``iron`` (fmol), ``bodies`` and ``msc_bodies`` of dead cells not yet cleared.
+    pulse : dict of str to ndarray, shape (n_sites,)
+        ``damp`` and ``tgfb`` (ag) set free by deaths, to be released in the next step.
+    """
+
+    def __init__(self, tissue: Tissue, values: Any, liver_iron: float, macrophage_iron: float, seed: Any) -> None:
+        self.tissue, self.values = tissue, values
+        n = tissue.n_sites
+        self.parenchyma = (tissue.kind == PARENCHYMA).astype(np.uint8)
+        self.habitable = (tissue.kind <= PORTAL_TRACT).astype(np.uint8)
+        self.tables = {name: CellTable(name, cls.columns) for name, cls in CELLS.items()}
+        self.debris = {name: np.zeros(n) for name in ("iron", "bodies", "msc_bodies")}
+        self.pulse = {name: np.zeros(n) for name in ("damp", "tgfb")}
+        self.n_hepatocytes = int(self.parenchyma.sum())
+        self.normal = {
+            "stellate": round(values["stellate"].per_hundred / 100.0 * self.n_hepatocytes),
+            "macrophage": round(values["macrophage"].per_hundred / 100.0 * self.n_hepatocytes),
+        }
+        self._place(liver_iron, macrophage_iron, seed)
+
+    def _place(self, liver_iron: float, macrophage_iron: float, seed: Any) -> None:
+        sites = np.flatnonzero(self.parenchyma).astype(np.int32)
+        capacity = np.ones(sites.size)
+        keys, _ = self._draws(seed, 1, sites.size)
+        p = self.values["hepatocyte"]
+        labile = min(liver_iron, p.labile_normal * p.volume * 1e-3)
+        self.tables["hepatocyte"].add(
+            key=keys, site=sites, iron=liver_iron, labile=labile, ferritin=liver_iron - labile
+        )
+        keys, chance = self._draws(seed, 2, self.normal["stellate"])
+        self.tables["stellate"].add(key=keys, site=self._choose(sites, capacity, chance))
+        keys, chance = self._draws(seed, 3, self.normal["macrophage"])
+        m = self.values["macrophage"]
+        share = np.array([m.share_zone1, m.share_zone2, 1.0 - m.share_zone1 - m.share_zone2])
+        zone = self.tissue.zone[sites] - 1
+        density = share[zone] / np.bincount(zone, minlength=3)[zone]
+        where = self._choose(sites, density, chance)
+        self.tables["macrophage"].add(key=keys, site=where, iron=macrophage_iron)
+
+    @staticmethod
+    def _draws(seed: Any, kind: int, n: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        keys, chance = np.empty(n, np.uint64), np.empty(n)
+        _initial_keys(seed, kind, n, keys, chance)
+        return keys, chance
+
+    @staticmethod
+    def _choose(
+        sites: NDArray[np.int32], weight: NDArray[np.float64], chance: NDArray[np.float64]
+    ) -> NDArray[np.int32]:
+        total = np.cumsum(weight)
+        return sites[np.minimum(np.searchsorted(total, chance * total[-1], side="right"), sites.size - 1)]
+
+    def iron(self) -> dict[str, float]:
+        """Return the iron of the sections by liver pool, fmol."""
+        pools = {pool: float(self.tables[name]["iron"].sum()) for name, pool in POOL.items()}
+        pools["debris"] = float(self.debris["iron"].sum())
+        return pools
+
+    def dilute(self, growth: float) -> None:
+        """Share the iron of all cells with those that `growth` (a factor) adds to the whole liver."""
+        for name, columns in IRON_COLUMNS.items():
+            for column in columns:
+                self.tables[name][column] /= growth
+        self.debris["iron"] /= growth
+
+    def vacant(self) -> NDArray[np.uint8]:
+        """Return 1 for each site where a hepatocyte could live and none does."""
+        free = self.parenchyma.copy()
+        free[self.tables["hepatocyte"]["site"]] = 0
+        return free
+
+    def bury(self, name: str, rows: NDArray[np.int64], lytic: NDArray[np.bool_] | None = None) -> float:
+        """Turn dead cells into debris of their site and return their iron (fmol).
+
+        Parameters
+        ----------
+        name : str
+            Cell type.
+        rows : ndarray of int
+            Rows of the dead.
+        lytic : ndarray of bool, optional
+            Which of them burst and set alarm signals free; none by default.
+        """
+        table = self.tables[name]
+        sites = table["site"][rows]
+        iron = 0.0
+        if name in POOL:
+            np.add.at(self.debris["iron"], sites, table["iron"][rows])
+            iron = float(table["iron"][rows].sum())
+        np.add.at(self.debris["msc_bodies" if name == "msc" else "bodies"], sites, 1.0)
+        p = self.values["hepatocyte"]
+        if lytic is not None and lytic.any():
+            np.add.at(self.pulse["damp"], sites[lytic], p.necrosis_damp)
+            np.add.at(self.pulse["tgfb"], sites[lytic], p.necrosis_tgfb)
+        table.remove(rows)
+        return iron
+
+    def renew_hepatocytes(self, seed: Any, tick: Any, vacant: NDArray[np.uint8]) -> int:
+        """Divide the hepatocytes that are through their cycle; mother and daughter share the iron."""
+        table = self.tables["hepatocyte"]
+        parent, target = np.empty(len(table), np.int64), np.empty(len(table), np.int32)
+        n = hepatocyte.divide(
+            seed,
+            tick,
+            self.values["hepatocyte"],
+            np.argsort(table["key"]),
+            table["key"],
+            table["site"],
+            table["cycle"],
+            self.tissue.neighbours,
+            vacant,
+            parent,
+            target,
+        )
+        if n:
+            self._split("hepatocyte", parent[:n], site=target[:n], cycle=-1.0)
+        return int(n)
+
+    def divide_in_place(self, name: str, rows: NDArray[np.int64]) -> None:
+        """Divide cells that share their site with their daughter."""
+        if rows.size:
+            table = self.tables[name]
+            self._split(name, rows[np.argsort(table["key"][rows])])
+
+    def _split(self, name: str, parents: NDArray[np.int64], **changes: Any) -> None:
+        table = self.tables[name]
+        for column in IRON_COLUMNS.get(name, ()):
+            table[column][parents] *= 0.5
+        born = table.copy_rows(parents)
+        table["births"][parents] += np.uint64(1)
+        keys = [daughter_key(key, birth) for key, birth in zip(born["key"], born["births"], strict=True)]
+        table.add(**{**born, "key": np.array(keys, np.uint64), "births": 0, "age": 0.0, **changes})
+
+    def recruit(self, dt: float, seed: Any, tick: Any, rate: NDArray[np.float64], iron: float) -> int:
+        """Let monocytes arrive at `rate` (cells per site and hour) with `iron` fmol each; return how many."""
+        site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
+        n = macrophage.arrive(dt, seed, tick, rate, self.parenchyma, site, key)
+        if n:
+            self.tables["macrophage"].add(
+                key=key[:n], site=site[:n], iron=iron, lineage=macrophage.RECRUITED, polarisation=macrophage.M1
+            )
+        return int(n)
+
+    def infuse_msc(self, dose: MSCDose, number: int, scale: float, seed: Any, tick: Any) -> int:
+        """Draw which cells of a dose settle in the sections, and put them there; return how many.
+
+        Parameters
+        ----------
+        scale : float
+            Hepatocytes of the liver over those of the sections.
+        """
+        p = self.values["msc"]
+        mean = dose.cells * getattr(p, f"retained_{dose.route.replace('-', '_')}") / scale
+        weight = self.parenchyma.astype(float)
+        if dose.route != "intrahepatic":
+            weight *= np.exp(-self.tissue.portal_central / p.lodging_depth)
+        site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
+        n = int(msc.seed_dose(mean, seed, tick, np.uint64(number), np.cumsum(weight), site, key))
+        if n:
+            primed = p.primed_licence if dose.primed else 0.0
+            self.tables["msc"].add(
+                key=key[:n],
+                site=site[:n],
+                iron=p.iron,
+                primed=primed,
+                licence=primed,
+                hgf_factor={"adipose": p.hgf_adipose, "umbilical-cord": p.hgf_umbilical}.get(dose.source, 1.0),
+                ev_factor=p.ev_umbilical if dose.source == "umbilical-cord" else 1.0,
+            )
+        return n
+
+    def move(self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]) -> None:
+        """Let activated stellate cells and roused macrophages climb the alarm signal, and MSC climb CCL2."""
+        wakeful = (self.tables["stellate"]["stage"] >= stellate.ACTIVATED).astype(np.uint8)
+        roused = (self.tables["macrophage"]["polarisation"] != macrophage.RESTING).astype(np.uint8)
+        everyone = np.ones(len(self.tables["msc"]), np.uint8)
+        for name, rate, moves, signal in (
+            ("stellate", self.values["stellate"].migration, wakeful, alarm),
+            ("macrophage", self.values["macrophage"].motility, roused, alarm),
+            ("msc", self.values["msc"].homing, everyone, ccl2),
+        ):
+            table = self.tables[name]
+            climb(
+                dt, seed, tick, rate, table["key"], table["site"], moves, self.tissue.neighbours, self.habitable, signal
+            )

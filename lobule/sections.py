@@ -1,0 +1,124 @@
+"""The tables of a case file: subject, tissue, clock, diet and record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS, Section
+
+LOBULES = (1, 7, 19)
+OLDEST_DAYS = {"mouse": 1500.0, "rat": 1500.0, "human": 40000.0}
+
+Count = Annotated[int, Field(ge=1, le=100)]
+
+
+class Subject(Section):
+    """The animal or the patient at the start of the run."""
+
+    species: Literal["mouse", "rat", "human"]
+    genotype: Literal["wild-type", "hfe-knockout"] = "wild-type"
+    """In man, hfe-knockout stands for homozygous C282Y."""
+    sex: Literal["male", "female"] = "male"
+    age_days: float = Field(ge=0)
+    """Age when the run starts (days)."""
+
+    @model_validator(mode="after")
+    def _lives_that_long(self) -> Self:
+        if self.age_days > (oldest := OLDEST_DAYS[self.species]):
+            raise ValueError(
+                f"age_days = {self.age_days:g} -> a {self.species} is at most {oldest:g} days old"
+            )
+        return self
+
+
+class Tissue(Section):
+    """The piece of liver."""
+
+    lobules: Literal[1, 7, 19] | tuple[Count, Count] = 1
+    """1, 7 or 19 lobules in a hexagon, or [rows, columns]."""
+    layers: Annotated[int, Field(ge=1, le=50)] = 1
+    """Sections stacked on each other."""
+    radius_um: float | None = Field(default=None, ge=100, le=1500)
+    """Centre to corner of a lobule (um); that of the species when absent."""
+    agents: bool = True
+    """Give each cell a Mesa agent as its handle; costs time in large tissues."""
+
+    @field_validator("lobules", mode="before")
+    @classmethod
+    def _known_layout(cls, value: Any) -> Any:
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+            if len(numbers) == 2 and all(1 <= n <= 100 for n in numbers):
+                return tuple(numbers)
+            if numbers is not value and value in LOBULES:
+                return value
+        raise ValueError("must be 1, 7, 19 or [rows, columns], each from 1 to 100")
+
+
+class Phase(Section):
+    """A stretch of the run with one step length."""
+
+    days: float = Field(gt=0, le=100_000)
+    """Length (days); a whole number of steps."""
+    step_hours: float = Field(ge=0.25, le=24)
+    """Length of a step (h)."""
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        if abs(self.days * HOURS_PER_DAY - self.steps * self.step_hours) > TOLERANCE_HOURS or not self.steps:
+            raise ValueError(f"days = {self.days:g} is not a whole number of steps of {self.step_hours:g} h")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return round(self.days * HOURS_PER_DAY / self.step_hours)
+
+
+class Clock(Section):
+    """The clock of the run, declared beforehand and never chosen from the state."""
+
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1, strict=False)]
+
+    @property
+    def end_hours(self) -> float:
+        """Length of the run (h)."""
+        return sum(phase.steps * phase.step_hours for phase in self.phases)
+
+    def steps(self) -> Iterator[tuple[float, float]]:
+        """Yield the start and the length (h) of every step."""
+        start = 0.0
+        for phase in self.phases:
+            for i in range(phase.steps):
+                yield start + i * phase.step_hours, phase.step_hours
+            start += phase.steps * phase.step_hours
+
+    def step_start(self, hours: float) -> float:
+        """Return the first start of a step at or after `hours` (h); the end of the run when there is none."""
+        start = 0.0
+        for phase in self.phases:
+            step = max(0, math.ceil((hours - start - TOLERANCE_HOURS) / phase.step_hours))
+            if step < phase.steps:
+                return start + step * phase.step_hours
+            start += phase.steps * phase.step_hours
+        return start
+
+
+class Diet(Section):
+    """What the subject eats at the start."""
+
+    iron_percent: float = Field(default=0.02, ge=0, le=5)
+    """Iron, percent of the diet's mass; standard rodent chow has 0.02."""
+
+
+class Record(Section):
+    """What is kept of the run."""
+
+    every_hours: float = Field(default=24.0, ge=0.25, le=8760)
+    """Hours between two rows of the series."""
+    snapshot_days: Annotated[tuple[Annotated[float, Field(ge=0, le=100_000)], ...], Field(strict=False)] = ()
+    """Days on which cells and fields are kept; the final state always is."""

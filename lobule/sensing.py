@@ -1,0 +1,112 @@
+"""What cells sense of their site, and the behaviours that the rules make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import rules as rules_module
+from lobule.agents.rules import Rule, RuleSet, evaluate, merge, read_rules
+from lobule.agents.table import CellTable
+from lobule.fields import SPECIES
+
+RULES_FILE = Path(rules_module.__file__).with_name("rules.toml")
+
+#: Signals of a site: the species, oxygen as its tension, and the matrix.
+SITE_SIGNALS: dict[str, str] = {
+    **{s.name: "mmHg" if s.name == "oxygen" else s.unit for s in SPECIES},
+    "collagen": "% area",
+}
+_MODULES = {"hepatocyte": hepatocyte, "stellate": stellate, "macrophage": macrophage, "msc": msc}
+_OWN: dict[str, dict[str, str]] = {name: module.SIGNALS for name, module in _MODULES.items()}
+_BEHAVIOURS = {
+    **{name: module.BEHAVIOURS for name, module in _MODULES.items()},
+    "monocyte": macrophage.MONOCYTE_BEHAVIOURS,
+}
+SIGNALS = {name: {**SITE_SIGNALS, **_OWN.get(name, {})} for name in _BEHAVIOURS}
+UNITS = {name: {key: unit for key, (unit, _) in rows.items()} for name, rows in _BEHAVIOURS.items()}
+
+
+def rule_set(values: Any, changes: Iterable[Rule] = ()) -> RuleSet:
+    """Return the checked rules of the project with the changes of a case.
+
+    Parameters
+    ----------
+    values : mapping of str to named tuple
+        Parameter values by group: the base of some behaviours.
+    changes : iterable of Rule
+        Rows that replace or join the built-in ones.
+
+    Raises
+    ------
+    RuleError
+        If a row is wrong or contradicts another.
+    """
+    bases = {}
+    for name, rows in _BEHAVIOURS.items():
+        group = values["macrophage" if name == "monocyte" else name]
+        bases[name] = {
+            key: float(getattr(group, base)) if isinstance(base, str) else base for key, (_, base) in rows.items()
+        }
+    return RuleSet(merge(read_rules(RULES_FILE), changes), SIGNALS, bases, UNITS)
+
+
+class Senses:
+    """Evaluates the rules of every cell once a step.
+
+    Parameters
+    ----------
+    rules : RuleSet
+        The rules of the run.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._compiled = {name: rules.compile(name) for name in _BEHAVIOURS}
+        self._base = {name: np.array(list(rules.behaviours[name].values())) for name in _BEHAVIOURS}
+
+    def behaviours(
+        self,
+        site_signals: NDArray[np.float64],
+        tables: dict[str, CellTable],
+        toxin: NDArray[np.float64],
+        systemic_factor: float,
+    ) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Return every behaviour of every cell, by cell type and name, each of shape (n_cells,).
+
+        Parameters
+        ----------
+        site_signals : ndarray, shape (n_sites, n_site_signals)
+            The signals of :data:`SITE_SIGNALS` at each site.
+        toxin : ndarray, shape (n_hepatocytes,)
+            Carbon tetrachloride times CYP2E1 at each hepatocyte.
+        systemic_factor : float
+            Factor from MSC held in the lung, the same for all macrophages.
+
+        Notes
+        -----
+        The pseudo-cell ``monocyte`` has one row a site.
+        """
+        h, m = tables["hepatocyte"], tables["macrophage"]
+        factor = np.full(len(m), systemic_factor)
+        own = {
+            "hepatocyte": (h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin),
+            "macrophage": (m["iron"], m["engulfed"], m["engulfed_msc"], factor),
+        }
+        result = {"monocyte": self._evaluate("monocyte", site_signals)}
+        for name, table in tables.items():
+            signals = site_signals[table["site"]]
+            if name in own:
+                signals = np.column_stack((signals, *own[name]))
+            result[name] = self._evaluate(name, signals)
+        return result
+
+    def _evaluate(self, name: str, signals: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        keys = _BEHAVIOURS[name]
+        out = np.empty((len(keys), signals.shape[0])).T
+        evaluate(self._compiled[name], self._base[name], np.ascontiguousarray(signals), out)
+        return {key: out[:, i] for i, key in enumerate(keys)}

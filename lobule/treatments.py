@@ -1,0 +1,166 @@
+"""Treatments carried out: drug, toxin, vesicle and cell levels of the body, and what each dose does."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from lobule.agents.declare import Parameter, Parameters
+from lobule.doses import ChelatorDose, DietChange, EVDose, MSCDose, Phlebotomy, ToxinDose, Transfusion
+from lobule.units import LN2, PL_PER_ML, UMOL_PER_UG
+
+if TYPE_CHECKING:
+    from lobule.model import Lobule
+
+_PK = "recalled from pharmacokinetic reviews"
+
+DRUGS = Parameters(
+    "drugs",
+    "What is given and how long it stays",
+    deferoxamine_half_life=Parameter(0.4, "h", 0.3, 6.0, "half-life in plasma", "20-30 min (TCRM 2009)"),
+    deferasirox_half_life=Parameter(12.0, "h", 8.0, 16.0, "half-life in plasma", "8-16 h (TCRM 2009)"),
+    deferiprone_half_life=Parameter(2.5, "h", 1.5, 4.0, "half-life in plasma", "1.5-4 h (TCRM 2009)"),
+    deferoxamine_volume=Parameter(1.2, "L/kg", 0.5, 3.0, "volume of distribution", _PK),
+    deferasirox_volume=Parameter(0.2, "L/kg", 0.1, 0.5, "volume of distribution", _PK),
+    deferiprone_volume=Parameter(1.6, "L/kg", 0.5, 2.5, "volume of distribution", _PK),
+    deferoxamine_mass=Parameter(657.0, "g/mol", 560.0, 660.0, "molar mass of the mesylate", "chemistry"),
+    deferasirox_mass=Parameter(373.0, "g/mol", 373.0, 374.0, "molar mass", "chemistry"),
+    deferiprone_mass=Parameter(139.0, "g/mol", 139.0, 140.0, "molar mass", "chemistry"),
+    deferoxamine_iron=Parameter(1.0, "Fe/molecule", 1.0, 1.0, "iron bound by one molecule", "hexadentate"),
+    deferasirox_iron=Parameter(0.5, "Fe/molecule", 0.5, 0.5, "iron bound by one molecule", "tridentate"),
+    deferiprone_iron=Parameter(0.3333, "Fe/molecule", 0.33, 0.34, "iron bound by one molecule", "bidentate"),
+    ccl4_half_life=Parameter(4.0, "h", 1.0, 12.0, "half-life of carbon tetrachloride in the liver", "assumed"),
+    ev_half_life=Parameter(0.1, "h", 0.03, 0.5, "half-life of injected vesicles in plasma", "recalled: 2-10 min"),
+    ev_portal_gain=Parameter(3.0, "-", 1.0, 10.0, "first-pass exposure of the liver to intraportal over intravenous vesicles", "assumed"),
+)  # fmt: skip
+
+CHELATORS = ("deferoxamine", "deferasirox", "deferiprone")
+
+
+class Levels:
+    """What of the treatments is in the body now.
+
+    Attributes
+    ----------
+    chelator : dict of str to float
+        Plasma concentration of each drug, uM.
+    infusions : list of [str, float, float]
+        Drug, rate (uM/h) and time left (h) of each running administration.
+    ccl4, ev, lung_msc : float
+        Carbon tetrachloride (1 = the level right after 1 mL/kg), vesicles in plasma, MSC held in the lung.
+    """
+
+    def __init__(self, values: Any, lung_half_life: float) -> None:
+        self.values = values
+        self.lung_half_life = lung_half_life
+        self.chelator = dict.fromkeys(CHELATORS, 0.0)
+        self.infusions: list[list[Any]] = []
+        self.ccl4 = self.ev = self.lung_msc = 0.0
+
+    def step(self, dt: float) -> dict[str, float]:
+        """Let `dt` hours pass; return the mean level of each over them.
+
+        Returns
+        -------
+        dict
+            ``chelator`` (iron-binding capacity, uM), ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
+        """
+        p = self.values
+        mean = {"chelator": 0.0}
+        for drug in CHELATORS:
+            k = LN2 / getattr(p, f"{drug}_half_life")
+            given = 0.0
+            for infusion in self.infusions:
+                if infusion[0] == drug:
+                    span = min(dt, infusion[2])
+                    given += infusion[1] * span
+                    infusion[2] -= span
+            before = self.chelator[drug]
+            self.chelator[drug] = (before + given) / (1.0 + k * dt)
+            mean["chelator"] += self.chelator[drug] * getattr(p, f"{drug}_iron")
+        self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
+        for name, half_life in (
+            ("ccl4", p.ccl4_half_life),
+            ("ev", p.ev_half_life),
+            ("lung_msc", self.lung_half_life),
+        ):
+            k = LN2 / half_life
+            before = getattr(self, name)
+            mean[name] = before * (1.0 - math.exp(-k * dt)) / (k * dt)
+            setattr(self, name, before * math.exp(-k * dt))
+        return mean
+
+    def state(self) -> dict[str, Any]:
+        """Return the levels as plain values."""
+        return {name: getattr(self, name) for name in ("chelator", "infusions", "ccl4", "ev", "lung_msc")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set the levels from :meth:`state`."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+def carry_out(model: Lobule, treatment: Any, number: int) -> str:
+    """Apply one treatment to `model` at the start of a step.
+
+    Parameters
+    ----------
+    model : Lobule
+        The model.
+    treatment : Treatment
+        One of the treatments of :mod:`lobule.doses`.
+    number : int
+        Number of the dose among all events of the case, the key of its chance.
+
+    Returns
+    -------
+    str
+        What happened, in words for the log.
+    """
+    body, levels = model.body, model.levels
+    match treatment:
+        case MSCDose():
+            landed = model.population.infuse_msc(treatment, number, model.scale, model.seed, model.tick)
+            if treatment.route == "intravenous":
+                levels.lung_msc += treatment.cells * model.values["msc"].lung_intravenous
+            return f"{treatment.cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
+        case EVDose():
+            gain = model.values["drugs"].ev_portal_gain if treatment.route == "intraportal" else 1.0
+            levels.ev += treatment.particles * gain
+            return f"{treatment.particles:.3g} vesicles ({treatment.route})"
+        case Phlebotomy():
+            return _draw_blood(model, treatment)
+        case Transfusion():
+            iron = treatment.volume_ml * treatment.iron_mg_per_ml * 1000.0 * UMOL_PER_UG
+            model.ledger.move("transfusion", "red_cells", iron)
+            return f"{treatment.volume_ml:g} mL of red cells"
+        case ChelatorDose():
+            mass = getattr(levels.values, f"{treatment.drug}_mass")
+            volume = getattr(levels.values, f"{treatment.drug}_volume")
+            rise = treatment.mg_per_kg / mass * 1000.0 / volume
+            if rise > 0.0:
+                levels.infusions.append([treatment.drug, rise / treatment.hours, treatment.hours])
+            return f"{treatment.mg_per_kg:g} mg/kg {treatment.drug}"
+        case ToxinDose():
+            levels.ccl4 += treatment.dose
+            return f"CCl4, dose {treatment.dose:g}"
+        case DietChange():
+            body.diet_percent = treatment.iron_percent
+            return f"diet of {treatment.iron_percent:g} % iron"
+    raise TypeError(f"no such treatment: {treatment!r}")
+
+
+def _draw_blood(model: Lobule, treatment: Phlebotomy) -> str:
+    body, ledger = model.body, model.ledger
+    if body.haemoglobin / 10.0 < treatment.minimum_haemoglobin_g_per_dl:
+        return f"no phlebotomy: haemoglobin {body.haemoglobin / 10.0:.1f} g/dL"
+    blood_ml = body.values.blood_volume * body.reference.body_weight * 1e-3
+    share = min(1.0, treatment.volume_ml / blood_ml)
+    for pool in ("red_cells", "plasma"):
+        ledger.move(pool, "bleeding", ledger.pool[pool] * share)
+    return f"{treatment.volume_ml:g} mL of blood drawn"
+
+
+def ev_inlet(particles: float, plasma_litres: float) -> float:
+    """Return the plasma concentration of vesicles (particles/pL) of `particles` in `plasma_litres`."""
+    return particles / (plasma_litres * 1000.0 * PL_PER_ML)
