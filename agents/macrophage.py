@@ -37,24 +37,24 @@ PARAMETERS = Parameters(
     digestion_half_life=Parameter(12.0, "h", 6.0, 24.0, "half-life of an engulfed cell", "recalled: 6-24 h"),
     ev_uptake=Parameter(100.0, "pL/h", 1.0, 1000.0, "clearance of extracellular vesicles by one cell", "assumed: macrophages are the main sink"),
     oxygen_use=Parameter(0.05, "fmol/s", 0.0, 0.2, "oxygen consumption of one cell", "assumed"),
-    to_m2=Parameter(0.0056, "1/h", 0.001, 0.03, "turn from M1 to M2 without signals", "assumed: a fifth of 1/36 h, the time line of Ramachandran 2011"),
+    to_m2=Parameter(0.01, "1/h", 0.001, 0.03, "turn from M1 to M2 without signals", "assumed: a third of 1/36 h, the time line of Ramachandran 2011"),
     tnf_m1=Parameter(400.0, "ag/h", 40.0, 5000.0, "TNF-a of an M1 cell without restraint", "recalled: 1-20 ng per million and day"),
     il10_m2=Parameter(100.0, "ag/h", 10.0, 1000.0, "IL-10 of an M2 cell", "scale of granuloma models"),
     tnf_resting=Parameter(2.0, "ag/h", 0.0, 40.0, "TNF-a of a resting cell", "assumed"),
     il1b_m1=Parameter(50.0, "ag/h", 5.0, 500.0, "IL-1b of an M1 cell", "assumed"),
     il6_m1=Parameter(400.0, "ag/h", 40.0, 4000.0, "IL-6 of an M1 cell", "assumed"),
     il10_resting=Parameter(5.0, "ag/h", 0.0, 100.0, "IL-10 of a resting cell", "assumed"),
-    tgfb_m1=Parameter(20.0, "ag/h", 0.0, 100.0, "TGF-b activated around an M1 cell", "assumed: pericellular activation of 0.1-0.2 fg/h latent"),
+    tgfb_m1=Parameter(60.0, "ag/h", 0.0, 100.0, "TGF-b activated around an M1 cell", "assumed: pericellular activation of 0.1-0.2 fg/h latent"),
     tgfb_m2=Parameter(20.0, "ag/h", 0.0, 100.0, "TGF-b activated around an M2 cell", "assumed: pericellular activation of 0.1-0.2 fg/h latent"),
     tgfb_resting=Parameter(5.0, "ag/h", 0.0, 20.0, "TGF-b activated around a resting cell", "assumed: about 0.03 ng/mL in health"),
-    pdgf_m1=Parameter(50.0, "ag/h", 0.0, 500.0, "PDGF of an M1 cell", "assumed"),
+    pdgf_m1=Parameter(200.0, "ag/h", 0.0, 500.0, "PDGF of an M1 cell", "assumed"),
     hgf_m2=Parameter(50.0, "ag/h", 0.0, 500.0, "HGF of an M2 cell", "assumed"),
     ros_m1=Parameter(0.02, "fmol/h", 0.0, 1.0, "extracellular ROS of an M1 cell", "assumed"),
-    ccl2_m1=Parameter(50.0, "ag/h", 0.0, 1000.0, "CCL2 of an M1 cell", "assumed"),
+    ccl2_m1=Parameter(100.0, "ag/h", 0.0, 1000.0, "CCL2 of an M1 cell", "assumed"),
     motility=Parameter(0.2, "1/h", 0.0, 2.0, "moves to a neighbouring site up the alarm signal", "assumed: 23 um every five hours"),
 )  # fmt: skip
 
-SIGNALS = {"iron": "fmol", "engulfed": "bodies", "engulfed_msc": "bodies", "systemic_factor": "-"}
+SIGNALS = {"cell_iron": "fmol", "engulfed": "bodies", "engulfed_msc": "bodies", "systemic_factor": "-"}
 BEHAVIOURS: dict[str, tuple[str, float | str]] = {
     "to_m1": ("1/h", 0.0),
     "to_m2": ("1/h", "to_m2"),
@@ -135,7 +135,7 @@ def polarise(dt, seed, tick, p, b_to_m1, b_to_m2, b_back, shortage, key, lineage
 
 
 @kernel
-def arrive(dt, seed, tick, b_recruitment, habitable, site, key):  # type: ignore[no-untyped-def]
+def arrive(dt, seed, tick, b_recruitment, room, site, key):  # type: ignore[no-untyped-def]
     """Draw the monocytes that leave the blood at each site in this step.
 
     Returns
@@ -146,9 +146,9 @@ def arrive(dt, seed, tick, b_recruitment, habitable, site, key):  # type: ignore
     n = 0
     for j in range(b_recruitment.size):
         mean = b_recruitment[j] * dt
-        if habitable[j] == 0 or mean <= 0.0:
+        if room[j] <= 0 or mean <= 0.0:
             continue
-        count = poisson(mean, seed, RECRUITMENT, tick, np.uint64(j))
+        count = min(poisson(mean, seed, RECRUITMENT, tick, np.uint64(j)), room[j])
         for slot in range(count):
             if n == site.size:
                 return n

@@ -9,8 +9,8 @@ from lobule.agents.jit import kernel
 
 
 @kernel
-def climb(dt, seed, tick, rate, key, site, moves, neighbours, habitable, signal):  # type: ignore[no-untyped-def]
-    """Move cells with `moves` set to the neighbouring site where `signal` is highest, if higher than here.
+def climb(dt, seed, tick, rate, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
+    """Move cells with `moves` set to the neighbouring site with room where `signal` is highest, if higher than here.
 
     Places without a gradient (0.1 %) are settled by a keyed random direction.
 
@@ -18,26 +18,30 @@ def climb(dt, seed, tick, rate, key, site, moves, neighbours, habitable, signal)
     ----------
     rate : float
         Moves per hour.
+    order : ndarray of int64, shape (n,)
+        Rows in the order of their keys: who comes first takes the room.
     moves : ndarray of uint8, shape (n,)
         1 for cells that migrate.
     neighbours : ndarray of int32, shape (n_sites, 8)
         Neighbour sites, -1 where there is none.
-    habitable : ndarray of uint8, shape (n_sites,)
-        1 where cells may sit.
+    room : ndarray of int64, shape (n_sites,)
+        How many more cells find room at each site; changed as they move.
     signal : ndarray, shape (n_sites,)
         What attracts.
     """
-    for i in range(key.size):
+    for i in order:
         if moves[i] == 0 or uniform(seed, MIGRATION, tick, key[i], np.uint64(0)) >= 1.0 - np.exp(-rate * dt):
             continue
         here = site[i]
         best = here
         for k in range(neighbours.shape[1]):
             j = neighbours[here, k]
-            if j >= 0 and habitable[j] == 1 and signal[j] > signal[best]:
+            if j >= 0 and room[j] > 0 and signal[j] > signal[best]:
                 best = j
         if signal[best] <= 1.001 * signal[here]:
             pick = int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * neighbours.shape[1])
             j = neighbours[here, pick]
-            best = j if j >= 0 and habitable[j] == 1 else here
+            best = j if j >= 0 and room[j] > 0 else here
+        room[here] += 1
+        room[best] -= 1
         site[i] = best

@@ -33,19 +33,21 @@ PARAMETERS = Parameters(
     division_activated=Parameter(0.0009, "1/h", 0.0, 0.03, "division of an activated cell without PDGF", "assumed: half the rate of a 15.5 d doubling time (Bougueon)"),
     division_myofibroblast=Parameter(0.00045, "1/h", 0.0, 0.03, "division of a myofibroblast without PDGF", "assumed: half the rate of a 31 d doubling time (Bougueon)"),
     cap=Parameter(4.0, "-", 2.0, 10.0, "most stellate cells over the healthy number", "assumed"),
-    deposition_activated=Parameter(0.010, "% area/h", 0.0, 0.1, "collagen laid down by one activated cell on its site", "fit: 4 weeks of CCl4 give 6-8 % area"),
-    deposition_myofibroblast=Parameter(0.050, "% area/h", 0.0, 0.5, "collagen laid down by one myofibroblast on its site", "fit: 4 weeks of CCl4 give 6-8 % area"),
-    tgfb_myofibroblast=Parameter(40.0, "ag/h", 1.0, 200.0, "TGF-b activated around one myofibroblast", "derived: a septal site reaches about 1 ng/mL"),
-    tgfb_activated=Parameter(10.0, "ag/h", 0.0, 100.0, "TGF-b activated around one activated cell", "assumed: a quarter of a myofibroblast's"),
-    pdgf_activated=Parameter(100.0, "ag/h", 0.0, 1000.0, "PDGF of one activated cell or myofibroblast", "assumed"),
+    deposition_activated=Parameter(0.5, "% area/h", 0.0, 1.0, "collagen laid down by one activated cell, as area of one site", "fit: 4 weeks of CCl4 give 6-8 % area"),
+    deposition_myofibroblast=Parameter(1.4, "% area/h", 0.0, 3.0, "collagen laid down by one myofibroblast, as area of one site", "fit: 4 weeks of CCl4 give 6-8 % area"),
+    reach=Parameter(0.6, "-", 0.0, 0.86, "share of its collagen that a cell lays down next to its site", "assumed: stellate processes span 50-100 um"),
+    tgfb_myofibroblast=Parameter(1.0, "ag/h", 0.5, 200.0, "TGF-b activated around one myofibroblast where nothing is inflamed", "assumed: low, so that scar without injury does not sustain itself"),
+    tgfb_activated_share=Parameter(0.25, "-", 0.0, 1.0, "TGF-b activated around an activated cell over a myofibroblast", "assumed"),
+    pdgf_activated=Parameter(1.0, "ag/h", 0.0, 1000.0, "PDGF of one activated cell or myofibroblast", "assumed"),
     hgf_quiescent=Parameter(100.0, "ag/h", 50.0, 200.0, "HGF of one quiescent cell", "recalled: 0.05-0.2 fg/h"),
-    migration=Parameter(0.02, "1/h", 0.0, 0.5, "moves of an activated cell to a neighbouring site up the alarm signal", "assumed: 23 um every two days"),
+    migration=Parameter(0.005, "1/h", 0.0, 0.5, "moves of an activated cell to a neighbouring site up the alarm signal", "assumed: 23 um every eight days"),
 )  # fmt: skip
 
 SIGNALS: dict[str, str] = {}
 BEHAVIOURS: dict[str, tuple[str, float | str]] = {
     "activation": ("-", 0.0),
     "deposition": ("-", 1.0),
+    "tgfb_activation": ("ag/h", "tgfb_myofibroblast"),
     "division_activated": ("1/h", "division_activated"),
     "division_myofibroblast": ("1/h", "division_myofibroblast"),
 }
@@ -126,10 +128,19 @@ def decide_divisions(dt, seed, tick, p, b_activated, b_myofibroblast, shortage, 
 
 
 @kernel
-def deposit(p, b_deposition, site, stage, out):  # type: ignore[no-untyped-def]
-    """Add the collagen that each cell lays down on its site to `out` (% area/h, shape (n_sites,))."""
+def deposit(p, b_deposition, site, stage, neighbours, out):  # type: ignore[no-untyped-def]
+    """Add the collagen that each cell lays down to `out` (% area/h, shape (n_sites,)).
+
+    A share of it falls on the neighbouring sites, which the cell's processes reach; where there is no
+    neighbour it stays on the cell's own site.
+    """
     for i in range(site.size):
-        if stage[i] >= MYOFIBROBLAST:
-            out[site[i]] += p.deposition_myofibroblast * b_deposition[i]
-        elif stage[i] >= ACTIVATED:
-            out[site[i]] += p.deposition_activated * b_deposition[i]
+        if stage[i] < ACTIVATED:
+            continue
+        rate = p.deposition_myofibroblast if stage[i] >= MYOFIBROBLAST else p.deposition_activated
+        rate *= b_deposition[i]
+        here = site[i]
+        out[here] += rate * (1.0 - p.reach)
+        for k in range(6):
+            j = neighbours[here, k]
+            out[j if j >= 0 else here] += rate * p.reach / 6.0

@@ -117,9 +117,14 @@ class CellTable:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Replace the whole population by `state`, as given by :meth:`state`."""
+        handles, self.handles = self.handles, None
+        for handle in handles or ():
+            handle.forget()
         self._n = 0
         n = len(state["key"])
         self._reserve(n)
         for name in self.columns:
             self._data[name][:n] = state[name]
         self._n = n
+        if handles is not None and self.make_handle is not None:
+            self.attach_handles(self.make_handle)

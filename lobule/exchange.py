@@ -65,14 +65,14 @@ def _macrophages(p, site, polarisation, b_tnf, b_il10, source, uptake, oxygen_us
 
 
 @kernel
-def _stellate_cells(p, site, stage, source):  # type: ignore[no-untyped-def]
+def _stellate_cells(p, site, stage, b_tgfb, source):  # type: ignore[no-untyped-def]
     for i in range(site.size):
         j = site[i]
         if stage[i] >= _MYOFIBROBLAST:
-            source[j, TGFB] += p.tgfb_myofibroblast
+            source[j, TGFB] += b_tgfb[i]
             source[j, PDGF] += p.pdgf_activated
         elif stage[i] >= _ACTIVATED:
-            source[j, TGFB] += p.tgfb_activated
+            source[j, TGFB] += p.tgfb_activated_share * b_tgfb[i]
             source[j, PDGF] += p.pdgf_activated
         else:
             source[j, HGF] += p.hgf_quiescent
@@ -163,7 +163,9 @@ class Exchange:
             uptake,
             use,
         )
-        _stellate_cells(values["stellate"], tables["stellate"]["site"], tables["stellate"]["stage"], source)
+        table = tables["stellate"]
+        b_tgfb = behaviours["stellate"]["tgfb_activation"]
+        _stellate_cells(values["stellate"], table["site"], table["stage"], b_tgfb, source)
         table = tables["msc"]
         _msc(
             values["msc"],
@@ -207,6 +209,8 @@ class Exchange:
         before = fields.c.copy()
         inverse = fields.inverse_step(dt)
         cycles, change, passes = 0, np.inf, 0
+        uptake[:, IRON] = self._iron_clearance / (1.0 + fields.iron / self.values["hepatocyte"].uptake_km)
+        self._share_out(delivered, dt)
         self._set_saturable_uptake()
         while passes < PASSES and change > SETTLED:
             passes += 1
@@ -215,9 +219,7 @@ class Exchange:
                 fields.c, before, source, uptake, inverse, fields.diffusivity, fields.decay, fields.mobile
             )
             cycles += done
-            unit = float(used[:, 1] @ fields.c[:, IRON]) * dt * FMOL_PER_UM_PL
-            concentration = delivered / unit if unit > 0.0 else 0.0
-            fields.iron[:] = concentration * fields.c[:, IRON] + fields.c[:, LOCAL_IRON]
+            concentration = self._share_out(delivered, dt)
             self._set_saturable_uptake()
             largest = np.maximum(used.max(axis=0), 1e-300)
             change = float((np.abs(uptake[:, (OXYGEN, IRON)] - used).max(axis=0) / largest).max())
@@ -230,12 +232,20 @@ class Exchange:
         return Solved(
             gained=gained[hepatocyte_sites],
             washed_out=max(0.0, total_released - float(local.sum())),
-            refused=delivered if unit <= 0.0 else 0.0,
+            refused=delivered if concentration == 0.0 else 0.0,
             cycles=int(cycles),
             passes=passes,
             change=change,
             residual=float(residual.max()),
         )
+
+    def _share_out(self, delivered: float, dt: float) -> float:
+        """Set the iron field so that the cells take up `delivered` fmol in `dt` hours; return the inlet (uM)."""
+        fields = self.fields
+        unit = float(self.uptake[:, IRON] @ fields.c[:, IRON]) * dt * FMOL_PER_UM_PL
+        inlet = delivered / unit if unit > 0.0 else 0.0
+        fields.iron[:] = inlet * fields.c[:, IRON] + fields.c[:, LOCAL_IRON]
+        return inlet
 
     def _set_saturable_uptake(self) -> None:
         """Set the uptake of oxygen and iron for the concentrations as they are now."""

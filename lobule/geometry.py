@@ -16,15 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.agents.declare import SPECIES, Parameter, Parameters
+from lobule.lattice import lobule_lattice, neighbour_table, union_of_hexagons
 
 PARENCHYMA, PORTAL_TRACT, CENTRAL_VEIN = 0, 1, 2
-
-#: Steps (q, r, layer) to the eight neighbours: six in the plane, then the layer below and the one above.
-STEPS = np.array(
-    [[1, 0, 0], [0, 1, 0], [-1, 1, 0], [-1, 0, 0], [0, -1, 0], [1, -1, 0], [0, 0, -1], [0, 0, 1]], np.int32
-)
-#: Slot in which a neighbour holds the site itself: ``neighbours[neighbours[i, k], OPPOSITE[k]] == i``.
-OPPOSITE = np.array([3, 4, 5, 0, 1, 2, 7, 6])
 
 _WANG = "PhysiCell liver model of Wang et al. 2023 (liver-mechanobiology)"
 
@@ -58,6 +52,14 @@ GEOMETRY = Parameters(
         "mouse: Hoehme et al. 2010 PNAS 107:10371; man: 1.0-1.3 mm across, Ricken et al. 2015; "
         "rat: 0.7-1.0 mm across, textbook histology",
         {"rat": 350.0, "human": 500.0},
+    ),
+    crowding=Parameter(
+        4.0,
+        "cells",
+        1.0,
+        10.0,
+        "Stellate cells, macrophages and MSC that find room at one site.",
+        "assumed: a site holds 7 pL of tissue, most of it hepatocyte",
     ),
     extracellular_fraction=Parameter(
         0.20,
@@ -102,7 +104,7 @@ class Tissue:
     portal_central : float [n]
         0 at the wall of a portal tract to 1 at the wall of the central vein.
     neighbours : int32 [n, 8]
-        Sites next door, in the order of `STEPS`; -1 where there is none.
+        Sites next door, in the order of `lobule.lattice.STEPS`; -1 where there is none.
     face_conductance : float [n, 8]
         Extracellular face area over distance, /1000, so that a diffusivity in um2/h times it is pL/h.
     volume : float [n]
@@ -193,13 +195,13 @@ def build_tissue(
     if m * p.pitch / math.sqrt(3.0) < p.central_vein_radius + p.portal_tract_radius + 2.0 * p.pitch:
         raise ValueError(f"radius = {radius:g} um: too small for a lobule on a lattice of {p.pitch:g} um")
 
-    centres = m * _lobule_lattice(lobules)
-    plane, lobule = _union_of_hexagons(centres, m)
+    centres = m * lobule_lattice(lobules)
+    plane, lobule = union_of_hexagons(centres, m)
     n = len(plane)
     axial = np.empty((n * layers, 3), np.int32)
     axial[:, :2] = np.tile(plane, (layers, 1))
     axial[:, 2] = np.repeat(np.arange(layers), n)
-    neighbours = _neighbours(plane, layers)
+    neighbours = neighbour_table(plane, layers)
 
     place = _cartesian(plane, p.pitch)
     offset = place - _cartesian(centres[lobule], p.pitch)
@@ -236,41 +238,6 @@ def _cartesian(axial: NDArray[Any], pitch: float) -> NDArray[np.float64]:
     return np.stack([pitch * (q + 0.5 * r), pitch * (math.sqrt(3.0) / 2.0) * r], axis=1)
 
 
-def _lobule_lattice(lobules: int | tuple[int, int]) -> NDArray[np.int32]:
-    """Return the centres [lobules, 2] in units of m, the middle or first lobule at the origin."""
-    if isinstance(lobules, tuple):
-        rows, columns = lobules
-        if rows < 1 or columns < 1:
-            raise ValueError(f"lobules = {lobules}: rows and columns must be at least 1")
-        j, i = np.divmod(np.arange(rows * columns), columns)
-        return np.stack([i - j // 2, j], axis=1).astype(np.int32)
-    rings = round((math.sqrt(max(12 * lobules - 3, 0)) - 3.0) / 6.0)
-    if lobules < 1 or 1 + 3 * rings * (rings + 1) != lobules:
-        raise ValueError(f"lobules = {lobules}: must be 1, 7, 19, 37, ... or (rows, columns)")
-    centres = [np.zeros(2, np.int32)]
-    for ring in range(1, rings + 1):
-        walker = ring * STEPS[4, :2]
-        for side in range(6):
-            for _ in range(ring):
-                centres.append(walker.copy())
-                walker = walker + STEPS[side, :2]
-    return np.array(centres, np.int32)
-
-
-def _union_of_hexagons(centres: NDArray[np.int32], m: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the sites [n, 2] within a closed hexagon round any centre, row by row, and their lobule [n]."""
-    r, q = np.mgrid[-m : m + 1, -m : m + 1].astype(np.int32)
-    s = -q - r
-    inside = np.maximum(np.maximum(np.abs(q - s), np.abs(r - s)), np.abs(q - r)) <= m
-    hexagon = np.stack([q[inside], r[inside]], axis=1)
-    sites = (centres[:, None, :] + hexagon[None, :, :]).reshape(-1, 2)
-    lobule = np.repeat(np.arange(len(centres), dtype=np.int32), len(hexagon))
-    low, width = sites.min(axis=0), int(np.ptp(sites[:, 0])) + 1
-    key = (sites[:, 1] - low[1]).astype(np.int64) * width + (sites[:, 0] - low[0])
-    _, first = np.unique(key, return_index=True)  # the first of equals has the lowest lobule
-    return sites[first], lobule[first]
-
-
 def _landmarks(offset: NDArray[np.float64], m: int, p: Any) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Return kind and portal-central coordinate of sites at `offset` (um) from their own central vein."""
     from_vein = np.hypot(offset[:, 0], offset[:, 1])
@@ -286,21 +253,6 @@ def _landmarks(offset: NDArray[np.float64], m: int, p: Any) -> tuple[NDArray[np.
     dp = np.maximum(from_tract - p.portal_tract_radius - slack, 0.0)
     dc = np.maximum(from_vein - p.central_vein_radius - slack, 0.0)
     return kind, dp / (dp + dc)
-
-
-def _neighbours(plane: NDArray[np.int32], layers: int) -> NDArray[np.int32]:
-    """Return the neighbour table [n * layers, 8] of `layers` equal planes of sites."""
-    n = len(plane)
-    shifted = plane - plane.min(axis=0) + 1
-    grid = np.full(shifted.max(axis=0) + 2, -1, np.int32)  # a rim of absent sites all round
-    grid[shifted[:, 0], shifted[:, 1]] = np.arange(n)
-    base = np.stack([grid[shifted[:, 0] + dq, shifted[:, 1] + dr] for dq, dr, _ in STEPS[:6]], axis=1)
-    table = np.full((layers, n, 8), -1, np.int32)
-    sites = np.arange(n * layers, dtype=np.int32).reshape(layers, n)
-    table[:, :, :6] = np.where(base >= 0, base[None] + (n * np.arange(layers))[:, None, None], -1)
-    table[1:, :, 6] = sites[:-1]
-    table[:-1, :, 7] = sites[1:]
-    return table.reshape(-1, 8)
 
 
 def _face_conductance(neighbours: NDArray[np.int32], p: Any) -> NDArray[np.float64]:

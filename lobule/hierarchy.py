@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class Levels(NamedTuple):
@@ -41,10 +42,10 @@ class Levels(NamedTuple):
         Volume (pL), sum of the conductances, and flow that leaves (pL/h), the vein's included.
     """
 
-    start: NDArray[np.int64]
+    start: Ints
     order: NDArray[np.int32]
     parent: NDArray[np.int32]
-    first: NDArray[np.int64]
+    first: Ints
     column: NDArray[np.int32]
     exchange: Floats
     carried: Floats
@@ -54,15 +55,17 @@ class Levels(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """One level before it is ordered; the rows of its matrices are the receiving side."""
+    """One level before it is ordered; a link brings `carried` from `column` to `row`."""
 
-    exchange: csr_array
-    carried: csr_array
+    row: Ints
+    column: Ints
+    exchange: Floats
+    carried: Floats
     volume: Floats
     outflow: Floats
     pressure: Floats
-    place: NDArray[np.int32]
-    parent: NDArray[np.int64]
+    place: Ints
+    parent: Ints
 
 
 def build_levels(
@@ -75,20 +78,14 @@ def build_levels(
     axial: NDArray[np.int32],
 ) -> Levels:
     """Join sites into coarser and coarser levels; arrays as in `Transport`, [n, 8] and [n]."""
-    site, slot = np.nonzero(neighbours >= 0)
-    other = neighbours[site, slot]
-    carried = np.maximum(-flow[site, slot], 0.0)
     n = len(neighbours)
-    touching = csr_array((np.ones(len(site)), (site, other)), shape=(n, n))
-    parts, part = connected_components(touching, directed=False)
+    site, slot = np.nonzero(neighbours >= 0)
+    other = neighbours[site, slot].astype(np.int64)
+    parts, part = connected_components(coo_array((np.ones(len(site)), (site, other)), shape=(n, n)))
+    place = np.column_stack([axial - axial.min(axis=0), part]).astype(np.int64)
+    brought = np.maximum(-flow[site, slot], 0.0)
     level = _Level(
-        csr_array((conductance[site, slot], (site, other)), shape=(n, n)),
-        csr_array((carried, (site, other)), shape=(n, n)),
-        volume,
-        outflow,
-        pressure,
-        np.column_stack([axial - axial.min(axis=0), part]),
-        np.full(n, -1),
+        site, other, conductance[site, slot], brought, volume, outflow, pressure, place, np.full(n, -1)
     )
     levels = []
     while len(level.volume) > parts:
@@ -98,61 +95,58 @@ def build_levels(
     return _flatten([*levels, level])
 
 
-def _join(fine: _Level) -> tuple[_Level, NDArray[np.int64]]:
-    place, parent = np.unique(fine.place // [2, 2, 2, 1], axis=0, return_inverse=True)
+def _join(fine: _Level) -> tuple[_Level, Ints]:
+    """Return the next level and the unknown of it [unknowns] that each of `fine` is part of."""
+    place, parent = np.unique(fine.place // np.array([2, 2, 2, 1]), axis=0, return_inverse=True)
     parent = parent.reshape(-1)
-    n, m = len(parent), len(place)
-    joint = csr_array((np.ones(n), parent, np.arange(n + 1)), shape=(n, m))
-    # Twice the spacing: what two fine faces pass over one distance, the coarse face passes over two.
-    exchange = _between(0.5 * (joint.T @ fine.exchange @ joint))
-    volume = joint.T @ fine.volume
+    m = len(place)
+    row, column = parent[fine.row], parent[fine.column]
+    between = row != column
+    pairs, link = np.unique(row[between] * m + column[between], return_inverse=True)
+    volume = _sums(parent, fine.volume, m)
     coarse = _Level(
-        exchange,
-        _between(joint.T @ fine.carried @ joint),
-        volume,
-        joint.T @ fine.outflow,
-        (joint.T @ (fine.volume * fine.pressure)) / volume,
-        place,
-        np.full(m, -1),
+        row=pairs // m,
+        column=pairs % m,
+        # Twice the spacing: what two fine faces pass over one distance, the coarse face passes over two.
+        exchange=0.5 * _sums(link, fine.exchange[between], len(pairs)),
+        carried=_sums(link, fine.carried[between], len(pairs)),
+        volume=volume,
+        outflow=_sums(parent, fine.outflow, m),
+        pressure=_sums(parent, fine.volume * fine.pressure, m) / volume,
+        place=place,
+        parent=np.full(m, -1),
     )
     return coarse, parent
 
 
-def _between(matrix: csr_array) -> csr_array:
-    """Drop what passes within an aggregate."""
-    entries = matrix.tocoo()
-    kept = entries.row != entries.col
-    return csr_array((entries.data[kept], (entries.row[kept], entries.col[kept])), shape=matrix.shape)
+def _sums(group: Ints, values: Floats, groups: int) -> Floats:
+    return np.bincount(group, values, groups).astype(np.float64, copy=False)
 
 
 def _flatten(levels: list[_Level]) -> Levels:
+    """Put each level in the order of the flow, and all of them one behind the other."""
     sizes = [len(level.volume) for level in levels]
     start = np.concatenate([[0], np.cumsum(sizes)])
     orders = [np.argsort(-level.pressure, kind="stable") for level in levels]
-    ranks = [np.argsort(order) + first for order, first in zip(orders, start, strict=False)]
-    parent, counts, column, exchange, carried = [], [], [], [], []
-    volume, exchange_sum, leaving = [], [], []
-    for i, (level, order) in enumerate(zip(levels, orders, strict=True)):
-        last = i + 1 == len(levels)
-        parent.append(np.full(sizes[i], -1) if last else ranks[i + 1][level.parent[order]])
-        pattern = (abs(level.exchange) + abs(level.carried))[order]
-        row = np.repeat(np.arange(sizes[i]), np.diff(pattern.indptr))
-        counts.append(np.diff(pattern.indptr))
-        column.append(ranks[i][pattern.indices])
-        exchange.append(level.exchange[order][row, pattern.indices])
-        carried.append(level.carried[order][row, pattern.indices])
-        volume.append(level.volume[order])
-        exchange_sum.append(level.exchange.sum(axis=1)[order])
-        leaving.append((level.carried.sum(axis=0) + level.outflow)[order])
+    ranks = [np.argsort(order) + first for order, first in zip(orders, start[:-1], strict=True)]
+    parents = [
+        above[level.parent[order]] for level, order, above in zip(levels, orders, ranks[1:], strict=False)
+    ]
+    rows = np.concatenate([rank[level.row] for level, rank in zip(levels, ranks, strict=True)])
+    columns = np.concatenate([rank[level.column] for level, rank in zip(levels, ranks, strict=True)])
+    exchange = np.concatenate([level.exchange for level in levels])
+    carried = np.concatenate([level.carried for level in levels])
+    outflow = np.concatenate([level.outflow[order] for level, order in zip(levels, orders, strict=True)])
+    links, n = np.lexsort((columns, rows)), start[-1]
     return Levels(
-        start.astype(np.int64),
-        orders[0].astype(np.int32),
-        np.concatenate(parent).astype(np.int32),
-        np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
-        np.concatenate(column).astype(np.int32),
-        np.concatenate(exchange),
-        np.concatenate(carried),
-        np.concatenate(volume),
-        np.concatenate(exchange_sum),
-        np.concatenate(leaving),
+        start=start.astype(np.int64),
+        order=orders[0].astype(np.int32),
+        parent=np.concatenate([*parents, np.full(sizes[-1], -1)]).astype(np.int32),
+        first=np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype(np.int64),
+        column=columns[links].astype(np.int32),
+        exchange=exchange[links],
+        carried=carried[links],
+        volume=np.concatenate([level.volume[order] for level, order in zip(levels, orders, strict=True)]),
+        exchange_sum=_sums(rows, exchange, n),
+        leaving=_sums(columns, carried, n) + outflow,
     )

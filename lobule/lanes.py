@@ -7,6 +7,7 @@ stand in one written order and are never fused, so the bits do not depend on the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -18,6 +19,11 @@ LANES = 16
 
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _INT = ir.IntType(64)
+
+
+def _instruction(function: Callable[..., Any]) -> Any:
+    """Make an intrinsic; its callers give all arguments but the typing context."""
+    return intrinsic(function)
 
 
 class _Rows:
@@ -70,8 +76,20 @@ class _Rows:
         return build.fadd(self.load(b, row), build.fadd(spread, brought))
 
 
-@intrinsic
-def relax(typingctx, x, i, inverse, b, first, column, exchange, carried, diffusivity, mobile):  # type: ignore
+@_instruction
+def relax(
+    typingctx: Any,
+    x: Any,
+    i: Any,
+    inverse: Any,
+    b: Any,
+    first: Any,
+    column: Any,
+    exchange: Any,
+    carried: Any,
+    diffusivity: Any,
+    mobile: Any,
+) -> Any:
     """Gauss-Seidel: ``x[i] = (b[i] + incoming) * inverse[i]``, all arrays [unknowns, LANES].
 
     ``incoming`` is the sum over e in ``first[i]`` .. ``first[i + 1]`` of
@@ -88,10 +106,21 @@ def relax(typingctx, x, i, inverse, b, first, column, exchange, carried, diffusi
     return types.void(*arguments), generate
 
 
-@intrinsic
-def defect(  # type: ignore
-    typingctx, out, x, i, diagonal, b, first, column, exchange, carried, diffusivity, mobile
-):
+@_instruction
+def defect(
+    typingctx: Any,
+    out: Any,
+    x: Any,
+    i: Any,
+    diagonal: Any,
+    b: Any,
+    first: Any,
+    column: Any,
+    exchange: Any,
+    carried: Any,
+    diffusivity: Any,
+    mobile: Any,
+) -> Any:
     """Residual: ``out[:] = b[i] + incoming - diagonal[i] * x[i]`` with `incoming` as in `relax`."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:

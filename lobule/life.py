@@ -200,13 +200,13 @@ def _handle_stellate_cells(model: Lobule, dt: float, b: dict[str, Any]) -> None:
         fate,
     )
     deposit = np.zeros(n)
-    stellate.deposit(p, b["deposition"], table["site"], table["stage"], deposit)
+    around = model.tissue.neighbours
+    stellate.deposit(p, b["deposition"], table["site"], table["stage"], around, deposit)
     m = model.values["matrix"]
     myofibroblasts = np.bincount(table["site"], table["stage"] >= stellate.MYOFIBROBLAST, n)
     macrophages = population.tables["macrophage"]
     m1 = np.bincount(macrophages["site"], macrophages["polarisation"] == macrophage.M1, n)
     m2 = np.bincount(macrophages["site"], macrophages["polarisation"] == macrophage.M2, n)
-    around = model.tissue.neighbours
     timp = m.timp_myofibroblast * myofibroblasts + m.timp_m1 * m1
     collagenase = 1.0 + m.collagenase_m2 * (m2 + _neighbour_mean(m2, around))
     model.matrix.step(dt, deposit, timp, collagenase)

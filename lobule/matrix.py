@@ -20,8 +20,9 @@ MATRIX = Parameters(
     soft_half_life=Parameter(5.0, "d", 3.0, 20.0, "half-life of soft collagen at unit collagenase without TIMP", _SCAN),
     cross_half_life=Parameter(300.0, "d", 100.0, 400.0, "half-life of cross-linked collagen, likewise", _SCAN),
     cross_linking_half_time=Parameter(5.0, "d", 3.0, 20.0, "half-time of cross-linking at full density", _SCAN),
-    cross_linking_density=Parameter(11.0, "% area", 5.0, 20.0, "collagen density of half-maximal cross-linking", _SCAN),
+    cross_linking_density=Parameter(45.0, "% area", 5.0, 60.0, "collagen density of half-maximal cross-linking", "fit in space to the same pair; in a well-mixed model 11 %, but scar is local and dense where it is"),
     cross_linking_hill=Parameter(4.0, "-", 2.0, 8.0, "steepness of cross-linking with density", _SCAN),
+    densest=Parameter(60.0, "% area", 30.0, 100.0, "collagen of the densest scar, at which deposition stops", "assumed: thick septa are not all collagen"),
     timp_half_life=Parameter(2.0, "d", 0.5, 5.0, "half-life of TIMP activity at a site", "Iredale 1998: falls fast when injury stops; value from the scan"),
     timp_myofibroblast=Parameter(2.0, "1/cell", 0.0, 10.0, "TIMP activity that one myofibroblast keeps up at its site", "assumed"),
     timp_m1=Parameter(0.5, "1/cell", 0.0, 5.0, "TIMP activity that one M1 macrophage keeps up at its site", "assumed"),
@@ -54,7 +55,10 @@ def remodel(soft, cross, timp, deposit, timp_source, collagenase, dt, p):  # typ
         density = (soft[i] + cross[i]) / p.cross_linking_density
         power = density**p.cross_linking_hill
         link = k_link * power / (1.0 + power)
-        soft[i] = (soft[i] + dt * deposit[i]) / (1.0 + dt * (k_soft * activity + link))
+        filling = deposit[i] / p.densest  # laying down slows as the site fills
+        soft[i] = (soft[i] + dt * max(0.0, deposit[i] - filling * cross[i])) / (
+            1.0 + dt * (k_soft * activity + link + filling)
+        )
         cross[i] = (cross[i] + dt * link * soft[i]) / (1.0 + dt * k_cross * activity)
 
 
@@ -80,9 +84,9 @@ class Matrix:
         """Total collagen of each site, % of its area."""
         return self.values.baseline + self.soft + self.cross
 
-    def diffusion_scale(self) -> NDArray[np.float64]:
-        """Return the factor on diffusivity of each site: 1 in health, falling as collagen rises."""
-        excess = self.soft + self.cross
+    def diffusion_scale(self, collagen: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the factor on diffusivity of sites with `collagen` (% area): 1 in health, falling as it rises."""
+        excess = collagen - self.values.baseline
         return 1.0 / (1.0 + excess / self.values.hindrance_density)
 
     def step(

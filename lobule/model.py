@@ -10,6 +10,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
+from lobule import snapshot
 from lobule.agents.cell import Cell
 from lobule.agents.rules import rules_from
 from lobule.agents.table import CellTable
@@ -115,12 +116,12 @@ class Lobule(mesa.Model):
         self.tick = np.uint64(0)
         self.hours = 0.0
         self.last_solve: Any = None
-        self.log: list[str] = []
+        self.log: list[tuple[float, str]] = []
         self._events = self.case.events()
-        self._next_event = 0
+        self.next_event = 0
         self._starts = [*self.case.clock.steps()]
         self._populate()
-        self._perfuse()
+        self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
         if layout.agents:
             for name, table in self.population.tables.items():
@@ -164,6 +165,11 @@ class Lobule(mesa.Model):
         index = min(int(self.tick), len(self._starts) - 1)
         return self._starts[index][1]
 
+    @property
+    def last_step_hours(self) -> float:
+        """Length of the step just made, h; 0 before the first."""
+        return self.hours - self._hours_at(int(self.tick) - 1) if self.tick else 0.0
+
     def ledger_error(self) -> float:
         """Return the relative error of the iron account, the cells' own columns held against it."""
         return self.ledger.error(liver_iron_umol(self))
@@ -179,16 +185,16 @@ class Lobule(mesa.Model):
     def step(self) -> None:
         """Advance by one step of the case's clock."""
         dt = self.step_hours
-        while self._next_event < len(self._events) and self._events[self._next_event][0] <= self.hours + TOLERANCE_HOURS:
-            hours, treatment = self._events[self._next_event]
-            self._carry_out(treatment, self._next_event)
-            self._next_event += 1
+        while self.next_event < len(self._events) and self._events[self.next_event][0] <= self.hours + TOLERANCE_HOURS:
+            hours, treatment = self._events[self.next_event]
+            self._carry_out(treatment, self.next_event)
+            self.next_event += 1
         levels = self.levels.step(dt)
         delivery = self.body.step(dt, self.hours, self._signs())
         self._grow()
         if self.perfusion.needs_update(self.matrix.collagen):
             self.perfusion.solve(self.matrix.collagen)
-            self._perfuse()
+            self.perfuse()
         live(self, dt, levels, delivery)
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self._hours_at(int(self.tick))
@@ -201,7 +207,7 @@ class Lobule(mesa.Model):
 
     def _carry_out(self, treatment: Any, number: int) -> None:
         text = carry_out(self, treatment, number)
-        self.log.append(f"day {self.hours / HOURS_PER_DAY:g}: {text}")
+        self.log.append((self.hours, text))
 
     def _signs(self) -> LiverSigns:
         table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
@@ -219,9 +225,10 @@ class Lobule(mesa.Model):
             self.population.dilute(scale / self.scale)
             self.scale = scale
 
-    def _perfuse(self) -> None:
+    def perfuse(self) -> None:
+        """Hand the flow, and the hindrance of the scar it was solved for, to the transport."""
         self.transport.set_flow(self.perfusion.flow, self.perfusion.outflow, self.perfusion.pressure)
-        self.transport.set_diffusion_scale(self.matrix.diffusion_scale())
+        self.transport.set_diffusion_scale(self.matrix.diffusion_scale(self.perfusion.seen))
 
     def inlet(self, levels: Mapping[str, float]) -> dict[str, float]:
         """Return the concentrations in the blood that enters, for the mean drug `levels` of a step."""
@@ -273,16 +280,15 @@ class Lobule(mesa.Model):
 
     def save(self, path: str | Path) -> None:
         """Write the whole state to one file, atomically."""
-        from lobule.snapshot import save
-
-        save(self, Path(path))
+        snapshot.save(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> Lobule:
+    def load(cls, path: str | Path) -> Self:
         """Return the model saved at `path`, which goes on as if it had never stopped."""
-        from lobule.snapshot import load
-
-        return load(Path(path))
+        case, seed, state = snapshot.read(Path(path))
+        model = cls(case, rng=seed)
+        snapshot.restore(model, state)
+        return model
 
 
 def transferrin_weight(p: Any, iron: NDArray[np.float64]) -> NDArray[np.float64]:

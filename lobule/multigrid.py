@@ -11,13 +11,14 @@ import math
 import numpy as np
 
 from lobule.agents.jit import kernel
+from lobule.hierarchy import Floats, Levels
 from lobule.lanes import LANES, defect, relax
 
 _TINY = 1e-30
 
 
 @kernel
-def clear(x, start, stop):
+def clear(x: Floats, start: int, stop: int) -> None:
     """Set the rows `start` to `stop` of `x` to zero."""
     for i in range(start, stop):
         for s in range(x.shape[1]):
@@ -25,7 +26,9 @@ def clear(x, start, stop):
 
 
 @kernel
-def sweep(levels, level, diffusivity, mobile, b, inverse, x):
+def sweep(
+    levels: Levels, level: int, diffusivity: Floats, mobile: Floats, b: Floats, inverse: Floats, x: Floats
+) -> None:
     """Update each unknown of `level` from its neighbours, upstream first."""
     first, column, exchange, carried = levels.first, levels.column, levels.exchange, levels.carried
     for i in range(levels.start[level], levels.start[level + 1]):
@@ -33,7 +36,16 @@ def sweep(levels, level, diffusivity, mobile, b, inverse, x):
 
 
 @kernel
-def restrict_residual(levels, level, diffusivity, mobile, b, diagonal, x, norm):
+def restrict_residual(
+    levels: Levels,
+    level: int,
+    diffusivity: Floats,
+    mobile: Floats,
+    b: Floats,
+    diagonal: Floats,
+    x: Floats,
+    norm: Floats,
+) -> None:
     """Add up the residual of `level` for the level above, and its squares in `norm` [LANES]."""
     first, column, exchange, carried = levels.first, levels.column, levels.exchange, levels.carried
     r = np.empty(LANES)
@@ -52,7 +64,7 @@ def restrict_residual(levels, level, diffusivity, mobile, b, diagonal, x, norm):
 
 
 @kernel
-def prolong(levels, level, x, floor):
+def prolong(levels: Levels, level: int, x: Floats, floor: float) -> None:
     """Add to each unknown of `level` the correction of the unknown it is part of; keep it above `floor`."""
     for i in range(levels.start[level], levels.start[level + 1]):
         parent = levels.parent[i]
@@ -61,7 +73,16 @@ def prolong(levels, level, x, floor):
 
 
 @kernel
-def assemble(levels, uptake, inv_dt, diffusivity, decay, mobile, diagonal, inverse):
+def assemble(
+    levels: Levels,
+    uptake: Floats,
+    inv_dt: Floats,
+    diffusivity: Floats,
+    decay: Floats,
+    mobile: Floats,
+    diagonal: Floats,
+    inverse: Floats,
+) -> None:
     """Fill the diagonal [unknowns, LANES] of every level and its inverse, 0 where an unknown has no sink."""
     n, lanes = levels.start[1], diagonal.shape[1]
     for i in range(len(levels.parent)):
@@ -80,7 +101,16 @@ def assemble(levels, uptake, inv_dt, diffusivity, decay, mobile, diagonal, inver
 
 
 @kernel
-def correct(levels, diffusivity, mobile, b, diagonal, inverse, x, norm):
+def correct(
+    levels: Levels,
+    diffusivity: Floats,
+    mobile: Floats,
+    b: Floats,
+    diagonal: Floats,
+    inverse: Floats,
+    x: Floats,
+    norm: Floats,
+) -> None:
     """Correct level 0, whose residual stands in b of level 1, from the coarser levels, and smooth it."""
     last = len(levels.start) - 2
     clear(x, levels.start[1], len(x))
@@ -94,7 +124,16 @@ def correct(levels, diffusivity, mobile, b, diagonal, inverse, x, norm):
 
 
 @kernel
-def load(levels, c, c_old, source, inv_dt, b, x, scale):
+def load(
+    levels: Levels,
+    c: Floats,
+    c_old: Floats,
+    source: Floats,
+    inv_dt: Floats,
+    b: Floats,
+    x: Floats,
+    scale: Floats,
+) -> None:
     """Put first guess and right-hand side in the order of the flow; `scale` [LANES] is ||b||^2.
 
     Where b is 0 so is the answer, and no residual is relative to it.
@@ -115,20 +154,20 @@ def load(levels, c, c_old, source, inv_dt, b, x, scale):
 
 @kernel
 def solve(
-    levels,
-    c,
-    c_old,
-    source,
-    uptake,
-    inv_dt,
-    diffusivity,
-    decay,
-    mobile,
-    tolerance,
-    max_cycles,
-    work,
-    residual,
-):
+    levels: Levels,
+    c: Floats,
+    c_old: Floats,
+    source: Floats,
+    uptake: Floats,
+    inv_dt: Floats,
+    diffusivity: Floats,
+    decay: Floats,
+    mobile: Floats,
+    tolerance: float,
+    max_cycles: int,
+    work: tuple[Floats, Floats, Floats, Floats],
+    residual: Floats,
+) -> int:
     """Solve every lane to `tolerance`, in place in `c`; return the coarse corrections made.
 
     `work` holds b, diagonal, inverse and x, each [unknowns, LANES]; `residual` [LANES] receives

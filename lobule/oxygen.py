@@ -34,6 +34,7 @@ class OxygenCurve:
     """
 
     def __init__(self, values: Any, haemoglobin: float) -> None:
+        self.haemoglobin = haemoglobin
         self._tension = np.linspace(0.0, 150.0, 601)
         power = self._tension**values.hill
         saturation = power / (values.p50**values.hill + power)

@@ -65,7 +65,7 @@ class Population:
         self.tissue, self.values = tissue, values
         n = tissue.n_sites
         self.parenchyma = (tissue.kind == PARENCHYMA).astype(np.uint8)
-        self.habitable = (tissue.kind <= PORTAL_TRACT).astype(np.uint8)
+        self._room = np.where(tissue.kind <= PORTAL_TRACT, int(values["geometry"].crowding), 0)
         self.tables = {name: CellTable(name, cls.columns) for name, cls in CELLS.items()}
         self.debris = {name: np.zeros(n) for name in ("iron", "bodies", "msc_bodies")}
         self.pulse = {name: np.zeros(n) for name in ("damp", "tgfb")}
@@ -127,6 +127,11 @@ class Population:
         free[self.tables["hepatocyte"]["site"]] = 0
         return free
 
+    def room(self) -> NDArray[np.int64]:
+        """Return how many more stellate cells, macrophages and MSC find room at each site."""
+        there = [self.tables[name]["site"] for name in ("stellate", "macrophage", "msc")]
+        return self._room - np.bincount(np.concatenate(there), minlength=self._room.size)
+
     def bury(self, name: str, rows: NDArray[np.int64], lytic: NDArray[np.bool_] | None = None) -> float:
         """Turn dead cells into debris of their site and return their iron (fmol).
 
@@ -175,10 +180,16 @@ class Population:
         return int(n)
 
     def divide_in_place(self, name: str, rows: NDArray[np.int64]) -> None:
-        """Divide cells that share their site with their daughter."""
+        """Divide cells that share their site with their daughter, where there is room for her."""
         if rows.size:
-            table = self.tables[name]
-            self._split(name, rows[np.argsort(table["key"][rows])])
+            table, room = self.tables[name], self.room()
+            mothers = []
+            for row in rows[np.argsort(table["key"][rows])]:
+                if room[table["site"][row]] > 0:
+                    room[table["site"][row]] -= 1
+                    mothers.append(row)
+            if mothers:
+                self._split(name, np.array(mothers))
 
     def _split(self, name: str, parents: NDArray[np.int64], **changes: Any) -> None:
         table = self.tables[name]
@@ -192,7 +203,7 @@ class Population:
     def recruit(self, dt: float, seed: Any, tick: Any, rate: NDArray[np.float64], iron: float) -> int:
         """Let monocytes arrive at `rate` (cells per site and hour) with `iron` fmol each; return how many."""
         site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
-        n = macrophage.arrive(dt, seed, tick, rate, self.parenchyma, site, key)
+        n = macrophage.arrive(dt, seed, tick, rate, self.room(), site, key)
         if n:
             self.tables["macrophage"].add(
                 key=key[:n], site=site[:n], iron=iron, lineage=macrophage.RECRUITED, polarisation=macrophage.M1
@@ -209,7 +220,7 @@ class Population:
         """
         p = self.values["msc"]
         mean = dose.cells * getattr(p, f"retained_{dose.route.replace('-', '_')}") / scale
-        weight = self.parenchyma.astype(float)
+        weight = self.parenchyma * 1.0
         if dose.route != "intrahepatic":
             weight *= np.exp(-self.tissue.portal_central / p.lodging_depth)
         site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
@@ -232,12 +243,14 @@ class Population:
         wakeful = (self.tables["stellate"]["stage"] >= stellate.ACTIVATED).astype(np.uint8)
         roused = (self.tables["macrophage"]["polarisation"] != macrophage.RESTING).astype(np.uint8)
         everyone = np.ones(len(self.tables["msc"]), np.uint8)
+        room = self.room()
         for name, rate, moves, signal in (
             ("stellate", self.values["stellate"].migration, wakeful, alarm),
             ("macrophage", self.values["macrophage"].motility, roused, alarm),
             ("msc", self.values["msc"].homing, everyone, ccl2),
         ):
             table = self.tables[name]
-            climb(
-                dt, seed, tick, rate, table["key"], table["site"], moves, self.tissue.neighbours, self.habitable, signal
-            )
+            if len(table):
+                order = np.argsort(table["key"])
+                around = self.tissue.neighbours
+                climb(dt, seed, tick, rate, order, table["key"], table["site"], moves, around, room, signal)

@@ -28,6 +28,7 @@ _BEHAVIOURS = {
     **{name: module.BEHAVIOURS for name, module in _MODULES.items()},
     "monocyte": macrophage.MONOCYTE_BEHAVIOURS,
 }
+assert not any(set(SITE_SIGNALS) & set(own) for own in _OWN.values())
 SIGNALS = {name: {**SITE_SIGNALS, **_OWN.get(name, {})} for name in _BEHAVIOURS}
 UNITS = {name: {key: unit for key, (unit, _) in rows.items()} for name, rows in _BEHAVIOURS.items()}
 

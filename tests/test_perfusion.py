@@ -1,11 +1,14 @@
 """Blood flow: balance, the healthy organ's numbers, symmetry and what scars do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobule.geometry import OPPOSITE, PORTAL_TRACT, build_tissue
+from lobule.geometry import PORTAL_TRACT, build_tissue
+from lobule.lattice import OPPOSITE
 from lobule.perfusion import PERFUSION, Perfusion
 
 
@@ -127,8 +130,6 @@ def test_any_portal_share(tissue, share):
 
 
 def test_a_tissue_without_a_vein_is_refused(tissue):
-    import dataclasses
-
     blind = dataclasses.replace(tissue, kind=np.zeros_like(tissue.kind))
     with pytest.raises(ValueError, match="portal tract"):
         healthy(blind)

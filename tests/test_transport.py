@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lobule.geometry import build_tissue
 from lobule.lanes import LANES
+from lobule.multigrid import sweep
 from lobule.perfusion import Perfusion
 from lobule.transport import TOLERANCE, Transport
 
@@ -232,6 +233,23 @@ def test_the_same_state_gives_the_same_bits():
     warm.solve(c, start, source, uptake, HOURLY, *COEFFICIENTS)
     transport(tissue, perfusion).solve(again, start, source, uptake, HOURLY, *COEFFICIENTS)
     assert np.array_equal(c, again)
+
+
+def test_vector_rows_are_the_plain_loop_to_the_bit():
+    tissue, perfusion = healthy(1)
+    source, uptake = realistic(tissue, perfusion)
+    solver, c = transport(tissue, perfusion), np.zeros_like(source)
+    solver.solve(c, 0 * c, source, uptake, HOURLY, *COEFFICIENTS)
+    levels, (b, _, inverse, x) = solver._prepared()
+    swept = x.copy()
+    sweep(levels, 0, DIFFUSIVITY, MOBILE, b, inverse, swept)
+    for i in range(levels.start[1]):
+        spread, brought = np.zeros(LANES), np.zeros(LANES)
+        for e in range(levels.first[i], levels.first[i + 1]):
+            spread += levels.exchange[e] * x[levels.column[e]]
+            brought += levels.carried[e] * x[levels.column[e]]
+        x[i] = (b[i] + (DIFFUSIVITY * spread + MOBILE * brought)) * inverse[i]
+    assert np.array_equal(swept, x)
 
 
 def test_wrong_arrays_are_refused_by_name():

@@ -168,8 +168,11 @@ def time_error(steps: int) -> float:
     return float(np.linalg.norm(c[:, 0] - exact) / np.linalg.norm(exact))
 
 
-def day(steps_per_hour: float, tolerance: float = TOLERANCE, hours: int = 24) -> Floats:
-    """Return concentrations [n, LANES] after hours of changing sources; 0 steps an hour is steady."""
+def day(steps_per_hour: float, tolerance: float = TOLERANCE, washed: float = 1.0, hours: int = 24) -> Floats:
+    """Return concentrations [n, LANES] after hours of changing sources; 0 steps an hour is steady.
+
+    `washed` multiplies the share of the species that the blood carries.
+    """
     tissue, perfusion = healthy(1)
     source, uptake = realistic(tissue, perfusion)
     solver, rng = transport(tissue, perfusion), np.random.default_rng(2)
@@ -178,7 +181,9 @@ def day(steps_per_hour: float, tolerance: float = TOLERANCE, hours: int = 24) ->
         now = source * rng.uniform(0.5, 1.5, LANES) * rng.uniform(0.8, 1.2, source.shape)
         for _ in range(max(1, int(steps_per_hour))):
             old = c.copy()
-            solver.solve(c, old, now, uptake, steps_per_hour * HOURLY, DIFFUSIVITY, DECAY, MOBILE, tolerance)
+            solver.solve(
+                c, old, now, uptake, steps_per_hour * HOURLY, DIFFUSIVITY, DECAY, washed * MOBILE, tolerance
+            )
     return c
 
 

@@ -1,0 +1,145 @@
+"""All pictures of a run, drawn from what its folder holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from lobule.case import Case
+from lobule.errors import InputError
+from lobule.experiments import style
+from lobule.experiments.budget import budget
+from lobule.experiments.courses import Point, Series, time_courses
+from lobule.experiments.evidence import Value, read_evidence
+from lobule.experiments.folders import read_manifest
+from lobule.experiments.histology import tissue_map
+from lobule.experiments.maps import field_maps, iron_scale
+from lobule.experiments.profiles import zonal_profiles
+from lobule.model import Lobule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_MAPS, MOST_PROFILES = 5, 5
+GRADES = {"A": "", "B": " (recalled)", "C": " (sign only)", "derived": " (derived)"}
+
+
+def draw_run(folder: Path) -> list[Path]:
+    """Draw the pictures of a run into ``folder/figures``.
+
+    The tissue and its fields at the end and at snapshots (five in all when there are more), zonal profiles,
+    time courses and the iron budget; of an unfinished run what there is.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder with ``manifest.json``, and ``series.parquet`` or ``snapshots/``.
+
+    Returns
+    -------
+    list of Path
+        The pictures written.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run, is damaged, or has nothing to draw yet.
+    """
+    manifest = read_manifest(folder)
+    case = Case.from_json(json.dumps(manifest.get("case")))
+    events = [(float(hours), str(text)) for hours, text in manifest.get("events", [])]
+    models = list(_models(folder / "snapshots"))
+    table = folder / "series.parquet"
+    if not models and not table.is_file():
+        raise InputError(f"{folder} -> has no snapshot and no series yet: nothing to draw")
+    target = folder / "figures"
+    drawn: list[Path] = []
+
+    def keep(figure: Figure, name: str) -> None:
+        drawn.append(style.write(figure, target / f"{name}.png"))
+
+    if models:
+        top = iron_scale(models)
+        last = models[-1]
+        for model in style.spread(models, MOST_MAPS):
+            day = "" if model is last else f"-day-{model.hours / 24.0:07.2f}"
+            keep(tissue_map(model, top_iron=top), f"tissue{day}")
+            if model.hours > 0.0:  # before the first step no field is solved yet
+                keep(field_maps(model, top_iron=top), f"fields{day}")
+        keep(zonal_profiles(style.spread(models, MOST_PROFILES)), "zones")
+    if table.is_file():
+        series = read_series(table)
+        subject = case.subject
+        title = f"{case.name}: {subject.sex} {subject.species}, {subject.genotype}"
+        points = published_points(case, series, events)
+        keep(time_courses(series, events, points, species=subject.species, title=title), "course")
+        keep(budget(series, events, title=title), "budget")
+    return drawn
+
+
+def read_series(path: Path) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Return the columns of a series file, one array each.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} -> cannot be read: {str(error).splitlines()[0]}") from None
+    return {name: table[name].to_numpy().astype(float) for name in table.column_names}
+
+
+def published_points(case: Case, series: Series, events: Sequence[tuple[float, str]] = ()) -> list[Point]:
+    """Return the published values of the case's evidence that fall into the time of the run.
+
+    Values relative to the state when an injury stopped are taken relative to the run's own state at its last
+    toxin dose.
+    """
+    ages = series["age_days"]
+    points = []
+    for name in case.evidence:
+        for value in read_evidence(name).value:
+            if value.genotype != case.subject.genotype or value.readout not in series:
+                continue
+            point = _relative(name, value, series, events) if value.relative else _absolute(name, value)
+            if point is not None and ages[0] - 3.5 <= point.age_days <= ages[-1] + 3.5:
+                points.append(point)
+    return points
+
+
+def _absolute(name: str, value: Value) -> Point | None:
+    if value.age_days is None:
+        return None
+    bar = "" if value.error is None else f", bar: {value.error_kind or 'error'}"
+    label = f"{name}{GRADES[value.grade]}{bar}"
+    return Point(value.readout, value.age_days, value.value, value.error, label, value.grade == "A")
+
+
+def _relative(name: str, value: Value, series: Series, events: Sequence[tuple[float, str]]) -> Point | None:
+    doses = [hours for hours, text in events if "CCl4" in text]
+    if value.days_after_injury is None or not doses:
+        return None
+    curve = series[value.readout]
+    stop = float(np.interp(doses[-1], series["hours"], curve))
+    base = float(curve[0]) if "excess" in value.unit else 0.0
+    age = float(np.interp(doses[-1], series["hours"], series["age_days"])) + value.days_after_injury
+    most = "at most, " if value.error_kind == "at most" else ""
+    label = f"{name}{GRADES[value.grade]}: {most}relative to this run when injury stopped"
+    return Point(value.readout, age, base + value.value * (stop - base), None, label, value.grade == "A")
+
+
+def _models(folder: Path) -> Iterator[Lobule]:
+    """Yield the models of all snapshots by time, the final one last and once."""
+    paths = sorted(folder.glob("day-*.npz")) + sorted(folder.glob("final.npz"))
+    models = sorted((Lobule.load(path) for path in paths), key=lambda model: model.hours)
+    for model, following in zip(models, [*models[1:], None], strict=True):
+        if following is None or following.hours - model.hours > 1e-6:
+            yield model

@@ -1,0 +1,185 @@
+"""The tissue and its cells, as a histologist would see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from lobule.agents import macrophage, stellate
+from lobule.experiments import style
+from lobule.experiments.canvas import Layer
+from lobule.experiments.maps import VACANT, heading, iron_scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from lobule.model import Lobule
+
+_GOLDEN = 2.399963229728653  # rad, spreads cells that share a site
+
+
+class Mark(NamedTuple):
+    """How cells of one kind are drawn."""
+
+    label: str
+    marker: str
+    face: str
+    edge: str
+    size: float
+    """Diameter in units of a site."""
+
+
+MARKS = {
+    "quiescent": Mark("stellate cell, quiescent", "d", "#ffffff", "#333333", 0.26),
+    "activated": Mark("stellate cell, activated", "d", style.YELLOW, "#333333", 0.36),
+    "myofibroblast": Mark("myofibroblast", "d", style.VERMILION, "#000000", 0.46),
+    "resting": Mark("macrophage, resting", "o", "#b9b9b9", "#333333", 0.26),
+    "m1": Mark("macrophage, M1", "o", style.PURPLE, "#333333", 0.34),
+    "m2": Mark("macrophage, M2", "o", style.GREEN, "#333333", 0.34),
+    "msc": Mark("MSC", "*", style.BLACK, "#ffffff", 0.90),
+    "dead": Mark("dead cell", "x", "#444444", "#444444", 0.30),
+}
+
+
+def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None) -> Figure:
+    """Draw the tissue with its cells, and one lobule of it close up.
+
+    Parameters
+    ----------
+    model : Lobule
+        The model; it is only read.
+    title : str
+        Heading; the case and the day by default.
+    top_iron : float, optional
+        Top of the colour scale of iron (fmol), :func:`iron_scale` of this model by default.
+
+    Returns
+    -------
+    Figure
+        The figure, not yet written.
+    """
+    layer = Layer(model)
+    many = model.tissue.n_lobules > 1
+    figure = (
+        style.new_figure(13.0, 1.4 + 5.9 * float(np.clip(layer.height_to_width, 1.0, 1.5)))
+        if many
+        else (style.new_figure(8.0, 8.6))
+    )
+    figure.suptitle(title or heading(model), fontsize=style.TITLE + 2, color=style.INK)
+    axes: NDArray[Any] = figure.subplots(1, 2 if many else 1, squeeze=False)[0]
+    norm = Normalize(0.0, iron_scale([model]) if top_iron is None else top_iron)
+    centre = (float(layer.centres[0, 0]), float(layer.centres[0, 1]))
+    shown: dict[str, int] = {}
+    for ax, close in zip(axes, (False, True) if many else (True,), strict=True):
+        layer.frame(ax, centre if close and many else None)
+        hexagons = _cells(layer, ax, norm, shown, close)
+        if many:
+            layer.outline(ax, centre)
+            ax.set_title("one lobule" if close else f"{model.tissue.n_lobules} lobules", fontsize=style.TITLE)
+    bar = figure.colorbar(hexagons, ax=list(axes), shrink=0.72, aspect=28, pad=0.015, extend="max")
+    bar.set_label("Hepatocyte iron (fmol per cell)", fontsize=style.LABEL)
+    bar.ax.tick_params(labelsize=style.TICK)
+    figure.draw_without_rendering()  # fixes the layout, on which the size of the marks depends
+    for ax in axes:
+        _marks(layer, ax)
+        layer.scale_bar(ax)
+    _tissue_legend(figure, shown, columns=5 if many else 3)
+    return figure
+
+
+def _cells(layer: Layer, ax: Axes, norm: Normalize, shown: dict[str, int], nuclei: bool) -> Any:
+    """Draw hepatocytes, vacant sites, collagen and vessels; count what the legend must name."""
+    model = layer.model
+    table = model.population.tables["hepatocyte"]
+    here = np.isin(table["site"], layer.sites)
+    layer.fill(ax, layer.sites[layer.parenchyma], VACANT, 0.94)
+    hexagons = layer.values(ax, table["iron"][here], table["site"][here], 0.94, cmap=style.PERLS, norm=norm)
+    if nuclei:
+        layer.nuclei(ax, table["site"][here])
+    shown["collagen"] = layer.fibres(ax, model.matrix.collagen)
+    layer.vessels(ax)
+    shown["vacant"] = int(layer.parenchyma.sum() - here.sum())
+    shown.update({name: len(sites) for name, sites in _kinds(model).items()})
+    return hexagons
+
+
+def _kinds(model: Lobule) -> dict[str, NDArray[np.int64]]:
+    """Return the sites of the cells of every kind of mark, in the order in which they are drawn."""
+    tables = model.population.tables
+    stage, home = tables["stellate"]["stage"], tables["stellate"]["site"]
+    state, place = tables["macrophage"]["polarisation"], tables["macrophage"]["site"]
+    bodies = model.population.debris["bodies"] + model.population.debris["msc_bodies"]
+    return {
+        "dead": np.flatnonzero(bodies >= 0.5),
+        "quiescent": home[stage < stellate.ACTIVATED],
+        "resting": place[state == macrophage.RESTING],
+        "activated": home[(stage >= stellate.ACTIVATED) & (stage < stellate.MYOFIBROBLAST)],
+        "myofibroblast": home[stage >= stellate.MYOFIBROBLAST],
+        "m1": place[state == macrophage.M1],
+        "m2": place[state == macrophage.M2],
+        "msc": tables["msc"]["site"],
+    }
+
+
+def _marks(layer: Layer, ax: Axes) -> None:
+    """Draw the marks of all cells but hepatocytes, those that share a site side by side."""
+    tissue = layer.tissue
+    x0, x1 = ax.get_xlim()
+    points = ax.get_window_extent().width / ax.figure.dpi * 72.0 / (x1 - x0) * tissue.pitch  # of one site
+    kinds = _kinds(layer.model)
+    sites = np.concatenate([s.astype(np.int64) for s in kinds.values()])
+    order = np.argsort(sites, kind="stable")
+    rank = np.empty(sites.size, np.int64)
+    first = np.searchsorted(sites[order], sites[order])
+    rank[order] = np.arange(sites.size) - first
+    angle = 0.7 * sites + _GOLDEN * rank
+    reach = tissue.pitch * np.minimum(0.46, 0.2 + 0.09 * np.sqrt(rank))
+    x, y = tissue.x[sites] + reach * np.cos(angle), tissue.y[sites] + reach * np.sin(angle)
+    visible = np.isin(sites, layer.sites)
+    start = 0
+    for z, (name, group) in enumerate(kinds.items()):
+        part = slice(start, start + group.size)
+        start += group.size
+        mark, keep = MARKS[name], visible[part]
+        if keep.any():
+            line = max(0.35, 0.045 * points)
+            edge = {} if mark.marker == "x" else {"edgecolors": mark.edge}
+            ax.scatter(
+                x[part][keep],
+                y[part][keep],
+                s=max(mark.size * points, 8.0 if name == "msc" else 0.0) ** 2,  # the few MSC must be found
+                c=mark.face,
+                marker=mark.marker,
+                linewidths=1.6 * line if mark.marker == "x" else line,
+                zorder=4 + 0.01 * z,
+                **edge,
+            )
+
+
+def _tissue_legend(figure: Figure, shown: dict[str, int], columns: int) -> None:
+    entries: list[Any] = [
+        Line2D(
+            [], [], marker="h", markersize=11.0, color=style.PERLS(0.3), linestyle="none", label="hepatocyte"
+        ),
+        Patch(facecolor="#ffffff", edgecolor="#555555", label="central vein"),
+        Patch(facecolor="#efd9c3", edgecolor="#555555", label="portal tract: vein, artery, bile duct"),
+    ]
+    if shown["collagen"]:
+        entries.append(Line2D([], [], color=style.COLLAGEN, linewidth=2.5, label="collagen, to scale"))
+    if shown["vacant"]:
+        entries.append(Patch(facecolor=VACANT, edgecolor="#bbbbbb", label="site without hepatocyte"))
+    for name, mark in MARKS.items():
+        if shown[name]:
+            size = {"marker": mark.marker, "markersize": 5.0 + 8.0 * mark.size, "linestyle": "none"}
+            colours = {
+                "markerfacecolor": mark.face,
+                "markeredgecolor": mark.edge if mark.marker != "*" else mark.face,
+            }
+            entries.append(Line2D([], [], color=mark.edge, label=mark.label, **size, **colours))
+    style.legend(figure, handles=entries, loc="outside lower center", ncols=columns, columnspacing=1.8)

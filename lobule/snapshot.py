@@ -1,0 +1,113 @@
+"""The whole state of a model in one file and back: arrays and JSON, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lobule.case import Case
+from lobule.errors import InputError
+from lobule.oxygen import OxygenCurve
+
+if TYPE_CHECKING:
+    from lobule.model import Lobule
+
+FORMAT = 1
+
+
+def save(model: Lobule, path: Path) -> None:
+    """Write the state of `model` to `path` (.npz), atomically.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; an older file of that name is then left as it was.
+    """
+    population = model.population
+    meta = {
+        "format": FORMAT,
+        "case": model.case.to_json(),
+        "seed": int(model.seed),
+        "tick": int(model.tick),
+        "hours": model.hours,
+        "next_event": model.next_event,
+        "deaths": model.deaths,
+        "scale": model.scale,
+        "haemoglobin": model.exchange.curve.haemoglobin,
+        "ledger": model.ledger.state(),
+        "body": model.body.state(),
+        "levels": model.levels.state(),
+        "log": model.log,
+    }
+    arrays: dict[str, Any] = {
+        "meta": np.array(json.dumps(meta)),
+        "fields": model.fields.c,
+        "ntbi": model.fields.iron,
+        "matrix": np.stack((model.matrix.soft, model.matrix.cross, model.matrix.timp)),
+        "perfused": model.perfusion.seen,
+        **{f"debris.{name}": values for name, values in population.debris.items()},
+        **{f"pulse.{name}": values for name, values in population.pulse.items()},
+    }
+    for name, table in population.tables.items():
+        arrays.update({f"cell.{name}.{column}": values for column, values in table.state().items()})
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path: Path) -> tuple[Case, int, dict[str, Any]]:
+    """Return the case, the seed and the rest of the state that :func:`save` wrote to `path`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, no snapshot, or of a newer format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        version = int(meta["format"])
+    except FileNotFoundError:
+        raise InputError(f"{path} -> no such file") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} -> is no snapshot, or is damaged ({type(error).__name__})") from None
+    if version > FORMAT:
+        raise InputError(f"{path} -> this snapshot has format {version}; this version reads {FORMAT}")
+    return Case.from_json(meta["case"]), int(meta["seed"]), {"meta": meta, "arrays": arrays}
+
+
+def restore(model: Lobule, state: dict[str, Any]) -> None:
+    """Put `state`, as given by :func:`read`, into a freshly built `model` of the same case and seed."""
+    meta, arrays = state["meta"], state["arrays"]
+    population = model.population
+    for name, table in population.tables.items():
+        table.restore({column: arrays[f"cell.{name}.{column}"] for column in table.names})
+    for name in population.debris:
+        population.debris[name][:] = arrays[f"debris.{name}"]
+    for name in population.pulse:
+        population.pulse[name][:] = arrays[f"pulse.{name}"]
+    model.fields.c[:] = arrays["fields"]
+    model.fields.iron[:] = arrays["ntbi"]
+    for target, values in zip((model.matrix.soft, model.matrix.cross, model.matrix.timp), arrays["matrix"], strict=True):
+        target[:] = values
+    model.perfusion.solve(arrays["perfused"])
+    model.perfuse()
+    model.exchange.curve = OxygenCurve(model.values["oxygen"], meta["haemoglobin"])
+    model.tick, model.hours = np.uint64(meta["tick"]), meta["hours"]
+    model.next_event, model.deaths, model.scale = meta["next_event"], meta["deaths"], meta["scale"]
+    model.log = [(hours, text) for hours, text in meta["log"]]
+    model.ledger.restore(meta["ledger"])
+    model.levels.restore(meta["levels"])
+    model.body.restore(meta["body"], model.hours)
