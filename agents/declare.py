@@ -83,7 +83,10 @@ class Parameters:
         self.name = name
         self.meaning = meaning
         self.declared = declared
-        self.type: Any = namedtuple(f"{name.capitalize()}Parameters", list(declared))
+        self.type = self._make_type()
+
+    def _make_type(self) -> Any:
+        return namedtuple(f"{self.name.capitalize()}Parameters", list(self.declared))
 
     def values(self, species: str = "mouse", changes: Mapping[str, float] | None = None) -> Any:
         """Return the values for `species` as a named tuple of floats, with `changes` applied.

@@ -88,7 +88,21 @@ class Hepatocyte(Cell):
 
 
 @kernel
-def handle_iron(dt, p, ferroportin, chelator, b_export, gained, iron, labile, ferritin, haemosiderin, fold, exported, chelated):  # type: ignore[no-untyped-def]
+def handle_iron(  # type: ignore[no-untyped-def]
+    dt,
+    p,
+    ferroportin,
+    chelator,
+    b_export,
+    gained,
+    iron,
+    labile,
+    ferritin,
+    haemosiderin,
+    fold,
+    exported,
+    chelated,
+):
     """Book uptake, export and chelation of each cell, and divide its iron among its stores.
 
     Parameters
@@ -138,7 +152,9 @@ def oxidise(dt, p, capacity, b_load, b_recovery, fold, redox, antioxidant, perox
 
 
 @kernel
-def decide_deaths(dt, seed, tick, p, toxin, b_apoptosis, b_necrosis, b_ferroptosis, key, redox, senescent, fate):  # type: ignore[no-untyped-def]
+def decide_deaths(  # type: ignore[no-untyped-def]
+    dt, seed, tick, p, toxin, b_apoptosis, b_necrosis, b_ferroptosis, key, redox, senescent, fate
+):
     """Draw who dies in this step and how, and who turns senescent.
 
     Parameters
@@ -158,7 +174,9 @@ def decide_deaths(dt, seed, tick, p, toxin, b_apoptosis, b_necrosis, b_ferroptos
         death = 1.0 - np.exp(-total * dt)
         if u < death:
             share = u / death * total
-            fate[i] = APOPTOSIS if share < apoptosis else NECROSIS if share < apoptosis + necrosis else FERROPTOSIS
+            fate[i] = (
+                APOPTOSIS if share < apoptosis else NECROSIS if share < apoptosis + necrosis else FERROPTOSIS
+            )
         hazard = p.senescence_rate * max(0.0, redox[i] - 1.0)
         if hazard > 0.0 and uniform(seed, SENESCENCE, tick, key[i], zero) < 1.0 - np.exp(-hazard * dt):
             senescent[i] = 1

@@ -25,6 +25,7 @@ PARAMETERS = Parameters(
     per_hundred=Parameter(9.0, "1/100 hepatocytes", 5.0, 13.0, "stellate cells in health", "8-13; 5-8 % of all liver cells (Geerts 2001, Blouin 1977)"),
     stage_half_life=Parameter(17.0, "h", 5.0, 50.0, "half-life of each of the 14 stages at full drive", _KAPPA),
     threshold=Parameter(0.1, "-", 0.0, 0.5, "drive below which nothing happens", "assumed: the healthy liver is quiet"),
+    calm=Parameter(0.4, "-", 0.05, 1.5, "drive above the threshold at which no activated cell reverts", "assumed"),
     reversal_half_life=Parameter(3.54, "d", 1.0, 10.0, "half-life of an activated cell whose stimulus stopped", _KAPPA),
     reversion=Parameter(0.45, "-", 0.2, 0.6, "share of those that turn quiescent, the rest dying", "Kisseleva 2012, Troeger 2012; " + _KAPPA),
     reversion_primed=Parameter(0.05, "-", 0.0, 0.3, "that share in a cell activated for the second time", _KAPPA),
@@ -90,7 +91,7 @@ def change_stage(dt, seed, tick, p, b_activation, key, stage, primed, drive, fat
                 if left < 0.0 or stage[i] == LAST_STAGE:
                     break
                 stage[i] += 1
-        calm = max(0.0, 1.0 - max(0.0, felt) / p.threshold)
+        calm = max(0.0, 1.0 - max(0.0, felt) / p.calm)
         if stage[i] > 0 and calm > 0.0:
             u = uniform(seed, FATE, tick, key[i], np.uint64(0))
             leave = 1.0 - np.exp(-k_reverse * calm * dt)

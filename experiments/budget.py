@@ -63,7 +63,7 @@ def budget(series: Series, events: Sequence[tuple[float, str]] = (), *, title: s
         rows = [factor * amounts[name] for name in names]
         labels, colours = [POOLS[n][0] for n in names], [POOLS[n][1] for n in names]
         if together:
-            rows.append(factor * sum(amounts[name] for name in together))
+            rows.append(factor * np.sum([amounts[name] for name in together], axis=0))
             labels.append("liver, all")
             colours.append(POOLS["hepatocytes"][1])
         ax.stackplot(x, rows, labels=labels, colors=colours, edgecolor="white", linewidth=0.4)
@@ -78,7 +78,7 @@ def budget(series: Series, events: Sequence[tuple[float, str]] = (), *, title: s
         place = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.13), "ncols": 3}
         style.legend(ax, handles=[*visible.values()], labels=[*visible], columnspacing=1.2, **place)
     if doses:
-        style.legend(figure, handles=[*doses.values()], labels=[*doses], loc="outside lower left", ncols=4)
+        style.legend(figure, handles=[*doses.values()], labels=[*doses], loc="outside lower center", ncols=4)
     _start_and_end(axes[2], {name: factor * values for name, values in amounts.items()}, unit)
     return figure
 

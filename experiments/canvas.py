@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.collections import EllipseCollection, PatchCollection, PolyCollection
+from matplotlib.collections import Collection, EllipseCollection, PatchCollection, PolyCollection
 from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
 from matplotlib.transforms import AffineDeltaTransform
 from numpy.typing import NDArray
@@ -25,11 +25,10 @@ _CORNERS = np.deg2rad(30.0 + 60.0 * np.arange(6))
 _UNIT = np.stack([np.cos(_CORNERS), np.sin(_CORNERS)], axis=1)  # hexagon with a corner on top
 
 
-def _added(ax: Axes, drawn: Any) -> Any:
-    """Add a collection to `ax` and return it; only the frame counts for the layout, which saves time."""
+def _added(ax: Axes, drawn: Collection) -> None:
+    """Add a collection to `ax`; only the frame counts for the layout, which saves time."""
     drawn.set_in_layout(False)
     ax.add_collection(drawn, autolim=False)
-    return drawn
 
 
 class Layer:
@@ -70,8 +69,9 @@ class Layer:
             offset_transform=ax.transData,
             **options,
         )
-        drawn.set_transform(AffineDeltaTransform(ax.transData))
-        return _added(ax, drawn)
+        drawn.set_transform(AffineDeltaTransform(ax.transData))  # type: ignore[arg-type]
+        _added(ax, drawn)
+        return drawn
 
     @cached_property
     def tracts(self) -> NDArray[np.float64]:
@@ -130,7 +130,7 @@ class Layer:
             units="xy",
             offsets=place,
             offset_transform=ax.transData,
-            facecolors="#c4698c",
+            facecolors=style.NUCLEUS,
             alpha=0.55,
         )
         _added(ax, drawn)
@@ -172,10 +172,10 @@ class Layer:
         """Draw the central veins, and the portal tracts with vein, artery and bile duct or as plain discs."""
         radius = math.sqrt(7.0 * math.sqrt(3.0) / (2.0 * math.pi)) * self.tissue.pitch  # of seven sites' area
         vein = [Circle((x, y), radius) for x, y in self.centres]
-        wall = {"edgecolor": "#555555", "linewidth": 0.7, "zorder": 3}
+        wall: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.7, "zorder": 3}
         ax.add_collection(PatchCollection(vein, facecolor="#ffffff", **wall))
         tract = [Circle((x, y), radius) for x, y in self.tracts]
-        ax.add_collection(PatchCollection(tract, facecolor="#efd9c3", **wall))
+        ax.add_collection(PatchCollection(tract, facecolor=style.TRACT, **wall))
         if not triads:
             return
         for dx, dy, size, face, edge in (
@@ -205,7 +205,7 @@ class Layer:
         x0, _ = ax.get_xlim()
         y0, y1 = ax.get_ylim()
         high = y1 - y0
-        corner = {"facecolor": "white", "zorder": 5.0}
+        corner: dict[str, Any] = {"facecolor": "white", "zorder": 5.0}
         ax.add_patch(Rectangle((x0, y0), SCALE_BAR_UM + 0.04 * high, 0.075 * high, linewidth=0.0, **corner))
         x, y = x0 + 0.02 * high, y0 + 0.015 * high
         ax.add_patch(

@@ -140,6 +140,6 @@ def _models(folder: Path) -> Iterator[Lobule]:
     """Yield the models of all snapshots by time, the final one last and once."""
     paths = sorted(folder.glob("day-*.npz")) + sorted(folder.glob("final.npz"))
     models = sorted((Lobule.load(path) for path in paths), key=lambda model: model.hours)
-    for model, following in zip(models, [*models[1:], None], strict=True):
-        if following is None or following.hours - model.hours > 1e-6:
+    for n, model in enumerate(models, 1):
+        if n == len(models) or models[n].hours - model.hours > 1e-6:
             yield model

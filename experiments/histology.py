@@ -85,11 +85,12 @@ def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None)
     bar = figure.colorbar(hexagons, ax=list(axes), shrink=0.72, aspect=28, pad=0.015, extend="max")
     bar.set_label("Hepatocyte iron (fmol per cell)", fontsize=style.LABEL)
     bar.ax.tick_params(labelsize=style.TICK)
-    figure.draw_without_rendering()  # fixes the layout, on which the size of the marks depends
+    _tissue_legend(figure, shown, columns=5 if many else 3)
+    figure.draw_without_rendering()  # the size of the marks depends on the layout, which is then kept
+    figure.set_layout_engine("none")
     for ax in axes:
         _marks(layer, ax)
         layer.scale_bar(ax)
-    _tissue_legend(figure, shown, columns=5 if many else 3)
     return figure
 
 
@@ -149,7 +150,7 @@ def _marks(layer: Layer, ax: Axes) -> None:
         mark, keep = MARKS[name], visible[part]
         if keep.any():
             line = max(0.35, 0.045 * points)
-            edge = {} if mark.marker == "x" else {"edgecolors": mark.edge}
+            edge: dict[str, Any] = {} if mark.marker == "x" else {"edgecolors": mark.edge}
             ax.scatter(
                 x[part][keep],
                 y[part][keep],
@@ -163,23 +164,33 @@ def _marks(layer: Layer, ax: Axes) -> None:
 
 
 def _tissue_legend(figure: Figure, shown: dict[str, int], columns: int) -> None:
-    entries: list[Any] = [
-        Line2D(
-            [], [], marker="h", markersize=11.0, color=style.PERLS(0.3), linestyle="none", label="hepatocyte"
-        ),
-        Patch(facecolor="#ffffff", edgecolor="#555555", label="central vein"),
-        Patch(facecolor="#efd9c3", edgecolor="#555555", label="portal tract: vein, artery, bile duct"),
-    ]
-    if shown["collagen"]:
-        entries.append(Line2D([], [], color=style.COLLAGEN, linewidth=2.5, label="collagen, to scale"))
+    cell = Line2D([], [], marker="h", markersize=11.0, color=style.PERLS(0.3), linestyle="none")
+    nucleus = Line2D([], [], marker="o", markersize=3.5, color=style.NUCLEUS, linestyle="none")
+    entries: dict[str, Any] = {
+        "hepatocyte": (cell, nucleus),
+        "central vein": Patch(facecolor="#ffffff", edgecolor="#555555"),
+        "portal tract: vein, artery, bile duct": Patch(facecolor=style.TRACT, edgecolor="#555555"),
+    }
     if shown["vacant"]:
-        entries.append(Patch(facecolor=VACANT, edgecolor="#bbbbbb", label="site without hepatocyte"))
+        entries["site without hepatocyte"] = Patch(facecolor=VACANT, edgecolor="#bbbbbb")
+    if shown["collagen"]:
+        entries["collagen, to scale"] = Line2D([], [], color=style.COLLAGEN, linewidth=2.5)
     for name, mark in MARKS.items():
         if shown[name]:
-            size = {"marker": mark.marker, "markersize": 5.0 + 8.0 * mark.size, "linestyle": "none"}
-            colours = {
-                "markerfacecolor": mark.face,
-                "markeredgecolor": mark.edge if mark.marker != "*" else mark.face,
-            }
-            entries.append(Line2D([], [], color=mark.edge, label=mark.label, **size, **colours))
-    style.legend(figure, handles=entries, loc="outside lower center", ncols=columns, columnspacing=1.8)
+            entries[mark.label] = Line2D(
+                [],
+                [],
+                marker=mark.marker,
+                markersize=5.0 + 8.0 * mark.size,
+                markerfacecolor=mark.face,
+                markeredgecolor=mark.face if mark.marker == "*" else mark.edge,
+                linestyle="none",
+            )
+    style.legend(
+        figure,
+        handles=[*entries.values()],
+        labels=[*entries],
+        loc="outside lower center",
+        ncols=columns,
+        columnspacing=1.8,
+    )

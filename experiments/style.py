@@ -28,7 +28,7 @@ PERLS = LinearSegmentedColormap.from_list(
 SIRIUS = LinearSegmentedColormap.from_list(
     "sirius", ["#fbf5e9", "#f6d3bf", "#eda090", "#d96363", "#b32645", "#74102f"]
 )
-COLLAGEN = "#b3123a"
+COLLAGEN, NUCLEUS, TRACT = "#b3123a", "#c4698c", "#efd9c3"
 
 # Okabe and Ito's colours, told apart by readers with any colour vision
 BLUE, SKY, GREEN, YELLOW, ORANGE, VERMILION, PURPLE, BLACK = (

@@ -157,7 +157,9 @@ class Body:
         to_liver = destroyed * p.liver_recycling if liver.has_macrophages else 0.0
         ledger.move("red_cells", "macrophages", to_liver)
         ledger.move("red_cells", "spleen", destroyed - to_liver)
-        ledger.move("spleen", "inflow", decays("spleen", LN2 / (p.spleen_release_half_life * day) * self.ferroportin))
+        ledger.move(
+            "spleen", "inflow", decays("spleen", LN2 / (p.spleen_release_half_life * day) * self.ferroportin)
+        )
         ledger.move("marrow", "red_cells", decays("marrow", 1.0 / (p.marrow_time * day)))
         lost = p.loss * UMOL_PER_UG / day * before.body_weight * dt
         lost = ledger.move("other", "loss", min(lost, decays("other", lost / dt / before.other)))
@@ -173,7 +175,9 @@ class Body:
         self._answer(dt, liver)
         return Delivery(delivery.ntbi, delivery.transferrin, to_liver)
 
-    def _settle_plasma(self, dt: float, marrow_need: float, other_need: float, liver_uptake: float) -> Delivery:
+    def _settle_plasma(
+        self, dt: float, marrow_need: float, other_need: float, liver_uptake: float
+    ) -> Delivery:
         """Share the inflow among transferrin, overflow and the takers of transferrin iron."""
         p, ledger = self.values, self.ledger
         capacity = self.transferrin_capacity(self.reference)
@@ -213,7 +217,9 @@ class Body:
         target += p.hepcidin_il6 * liver.il6 / (liver.il6 + p.il6_half)
         self.hepcidin += (target - self.hepcidin) * (1.0 - math.exp(-LN2 * dt / p.hepcidin_half_life))
         wanted = self._ferroportin(self.hepcidin)
-        self.ferroportin += (wanted - self.ferroportin) * (1.0 - math.exp(-LN2 * dt / p.ferroportin_half_life))
+        self.ferroportin += (wanted - self.ferroportin) * (
+            1.0 - math.exp(-LN2 * dt / p.ferroportin_half_life)
+        )
 
     def leak_alt(self, dt: float, lysed_fraction: float) -> None:
         """Let ALT follow the share of hepatocytes lysed in a step of `dt` hours."""

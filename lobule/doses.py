@@ -5,6 +5,7 @@ These are declarations only; `lobule.treatments` carries them out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -129,3 +130,12 @@ Treatment = Annotated[
     MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange,
     Field(discriminator="kind"),
 ]
+
+
+def doses_before(events: Sequence[tuple[float, Treatment]], index: int) -> int:
+    """Return how many doses of cells are given before event `index` at its hour.
+
+    The number is the key of the dose's chance: no other event, and no empty dose, shifts it.
+    """
+    hours = events[index][0]
+    return sum(at == hours and isinstance(dose, MSCDose) and dose.cells > 0.0 for at, dose in events[:index])

@@ -19,12 +19,19 @@ from lobule.perfusion import Perfusion
 from lobule.transport import Transport
 from lobule.units import FMOL_PER_UM_PL
 
-IRON, OXYGEN, ROS, TNF, IL1B, IL6, IL10 = (LANE[s] for s in ("iron", "oxygen", "ros", "tnf", "il1b", "il6", "il10"))
+IRON, OXYGEN, ROS, TNF, IL1B, IL6, IL10 = (
+    LANE[s] for s in ("iron", "oxygen", "ros", "tnf", "il1b", "il6", "il10")
+)
 TGFB, HGF, PDGF, EV, CCL2, DAMP = (LANE[s] for s in ("tgfb", "hgf", "pdgf", "ev", "ccl2", "damp"))
 PGE2, CHELATOR = LANE["pge2"], LANE["chelator"]
 PER_FMOL = 1.0 / FMOL_PER_UM_PL  # fmol to uM pL
 PASSES, SETTLED = 5, 1e-3
-_KUPFFER_M1, _M2, _MYOFIBROBLAST, _ACTIVATED = macrophage.M1, macrophage.M2, stellate.MYOFIBROBLAST, stellate.ACTIVATED
+_KUPFFER_M1, _M2, _MYOFIBROBLAST, _ACTIVATED = (
+    macrophage.M1,
+    macrophage.M2,
+    stellate.MYOFIBROBLAST,
+    stellate.ACTIVATED,
+)
 
 
 @kernel
@@ -122,7 +129,13 @@ class Exchange:
     """
 
     def __init__(
-        self, tissue: Tissue, fields: Fields, perfusion: Perfusion, transport: Transport, values: Any, hfe: bool
+        self,
+        tissue: Tissue,
+        fields: Fields,
+        perfusion: Perfusion,
+        transport: Transport,
+        values: Any,
+        hfe: bool,
     ) -> None:
         self.tissue, self.fields, self.perfusion, self.transport = tissue, fields, perfusion, transport
         self.values = values
@@ -134,7 +147,9 @@ class Exchange:
         self._iron_clearance = np.zeros(tissue.n_sites)
         self.curve = OxygenCurve(values["oxygen"], 150.0)
 
-    def collect(self, tables: dict[str, CellTable], behaviours: dict[str, dict[str, NDArray[np.float64]]]) -> None:
+    def collect(
+        self, tables: dict[str, CellTable], behaviours: dict[str, dict[str, NDArray[np.float64]]]
+    ) -> None:
         """Add up what all cells secrete and clear."""
         self.source[:], self.uptake[:], self._oxygen_use[:], self._iron_clearance[:] = 0.0, 0.0, 0.0, 0.0
         values, source, uptake, use = self.values, self.source, self.uptake, self._oxygen_use

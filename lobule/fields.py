@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,9 @@ SPECIES = (
     Species("pge2", "PGE2", "ng/mL", "prostaglandin E2"),
 )
 LANE = {species.name: lane for lane, species in enumerate(SPECIES)}
-LOCAL_IRON = len(SPECIES)  # the last lane: NTBI from releases inside the lobule, solved apart from the inlet's
+LOCAL_IRON = len(
+    SPECIES
+)  # the last lane: NTBI from releases inside the lobule, solved apart from the inlet's
 
 
 def _species(
@@ -60,7 +63,9 @@ def _d(value: float, low: float, high: float, source: str) -> Parameter:
 
 
 def _t(value: float, low: float, high: float, source: str) -> Parameter:
-    return Parameter(value, "min", low, high, "half-life by everything but modelled uptake and washout", source)
+    return Parameter(
+        value, "min", low, high, "half-life by everything but modelled uptake and washout", source
+    )
 
 
 def _f(value: float, source: str) -> Parameter:
@@ -111,7 +116,7 @@ class Fields(Mapping[str, NDArray[np.float64]]):
         um2/h, 1/h, and the fraction of *blood* flow that carries the species.
     """
 
-    def __init__(self, n_sites: int, values: object) -> None:
+    def __init__(self, n_sites: int, values: Any) -> None:
         self.c = np.zeros((n_sites, LANES))
         self.iron = np.zeros(n_sites)
         self.diffusivity = np.zeros(LANES)
@@ -119,13 +124,14 @@ class Fields(Mapping[str, NDArray[np.float64]]):
         self.mobile = np.zeros(LANES)
         self.steady = np.zeros(LANES, bool)
         for lane, species in enumerate(SPECIES):
-            get = lambda key, name=species.name: getattr(values, f"{name}_{key}", None)  # noqa: E731
-            half_life = get("half_life")
-            carrier = 1.0 if species.carrier == "blood" else values.plasma_fraction  # type: ignore[attr-defined]
-            factor = 1.0 if half_life is None or species.name == "ros" else values.mobile_factor  # type: ignore[attr-defined]
-            self.diffusivity[lane] = get("diffusivity") * 3600.0
+            name = species.name
+            half_life: float | None = getattr(values, f"{name}_half_life", None)
+            carrier = 1.0 if species.carrier == "blood" else values.plasma_fraction
+            bound = half_life is not None and name != "ros"
+            mobile = getattr(values, f"{name}_mobile") * (values.mobile_factor if bound else 1.0)
+            self.diffusivity[lane] = getattr(values, f"{name}_diffusivity") * 3600.0
             self.decay[lane] = 0.0 if half_life is None else LN2 / (half_life / 60.0)
-            self.mobile[lane] = min(1.0, get("mobile") * factor) * carrier
+            self.mobile[lane] = min(1.0, mobile) * carrier
             self.steady[lane] = species.steady
         for target in (self.diffusivity, self.decay, self.mobile, self.steady):
             target[LOCAL_IRON] = target[LANE["iron"]]

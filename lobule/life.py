@@ -60,7 +60,9 @@ def _book(model: Lobule, source: str, target: str, fmol: float) -> None:
     model.ledger.move(source, target, fmol * model.scale * UMOL_PER_FMOL)
 
 
-def _exchange(model: Lobule, dt: float, levels: Mapping[str, float], delivery: Delivery, behaviours: Behaviours) -> None:
+def _exchange(
+    model: Lobule, dt: float, levels: Mapping[str, float], delivery: Delivery, behaviours: Behaviours
+) -> None:
     """Solve the fields and move iron between plasma, cells and debris."""
     population, exchange, scale = model.population, model.exchange, model.scale
     tables, debris = population.tables, population.debris
@@ -214,7 +216,7 @@ def _handle_stellate_cells(model: Lobule, dt: float, b: dict[str, Any]) -> None:
     model.bury("stellate", np.flatnonzero(fate == stellate.DIE))
 
 
-def _neighbour_mean(values: NDArray[np.float64], neighbours: NDArray[np.int32]) -> NDArray[np.float64]:
+def _neighbour_mean(values: NDArray[Any], neighbours: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return the mean of `values` over each site's neighbours."""
     there = neighbours >= 0
     return np.where(there, values[neighbours], 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)

@@ -20,7 +20,7 @@ MATRIX = Parameters(
     soft_half_life=Parameter(5.0, "d", 3.0, 20.0, "half-life of soft collagen at unit collagenase without TIMP", _SCAN),
     cross_half_life=Parameter(300.0, "d", 100.0, 400.0, "half-life of cross-linked collagen, likewise", _SCAN),
     cross_linking_half_time=Parameter(5.0, "d", 3.0, 20.0, "half-time of cross-linking at full density", _SCAN),
-    cross_linking_density=Parameter(45.0, "% area", 5.0, 60.0, "collagen density of half-maximal cross-linking", "fit in space to the same pair; in a well-mixed model 11 %, but scar is local and dense where it is"),
+    cross_linking_density=Parameter(60.0, "% area", 5.0, 90.0, "collagen density of half-maximal cross-linking", "fit in space to the same pair; in a well-mixed model 11 %, but scar is local and dense where it is"),
     cross_linking_hill=Parameter(4.0, "-", 2.0, 8.0, "steepness of cross-linking with density", _SCAN),
     densest=Parameter(60.0, "% area", 30.0, 100.0, "collagen of the densest scar, at which deposition stops", "assumed: thick septa are not all collagen"),
     timp_half_life=Parameter(2.0, "d", 0.5, 5.0, "half-life of TIMP activity at a site", "Iredale 1998: falls fast when injury stops; value from the scan"),
@@ -97,6 +97,4 @@ class Matrix:
         collagenase: NDArray[np.float64],
     ) -> None:
         """Advance by `dt` hours; see :func:`remodel`."""
-        remodel(
-            self.soft, self.cross, self.timp, deposit, timp_source, collagenase, dt, self.values
-        )
+        remodel(self.soft, self.cross, self.timp, deposit, timp_source, collagenase, dt, self.values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from lobule.agents.rules import rules_from
 from lobule.agents.table import CellTable
 from lobule.body import Body, LiverSigns
 from lobule.case import Case, load_case
-from lobule.doses import TOLERANCE_HOURS
+from lobule.doses import TOLERANCE_HOURS, doses_before
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
@@ -91,7 +92,11 @@ class Lobule(mesa.Model):
         self.rules = rule_set(values, rules_from(list(self.case.rules), self.case.name))
         self._senses = Senses(self.rules)
         self.tissue = build_tissue(
-            subject.species, layout.lobules, radius_um=layout.radius_um, layers=layout.layers, parameters=values["geometry"]
+            subject.species,
+            layout.lobules,
+            radius_um=layout.radius_um,
+            layers=layout.layers,
+            parameters=values["geometry"],
         )
         n = self.tissue.n_sites
         self.matrix = Matrix(n, values["matrix"])
@@ -124,8 +129,8 @@ class Lobule(mesa.Model):
         self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
         if layout.agents:
-            for name, table in self.population.tables.items():
-                table.attach_handles(lambda t, row, cls=CELLS[name]: cls(self, t, row))
+            for handle, table in self.cells.items():
+                table.attach_handles(partial(handle, self))
 
     def _populate(self) -> None:
         """Put the cells in place and open the iron account with what a healthy subject of this age holds."""
@@ -185,9 +190,9 @@ class Lobule(mesa.Model):
     def step(self) -> None:
         """Advance by one step of the case's clock."""
         dt = self.step_hours
-        while self.next_event < len(self._events) and self._events[self.next_event][0] <= self.hours + TOLERANCE_HOURS:
-            hours, treatment = self._events[self.next_event]
-            self._carry_out(treatment, self.next_event)
+        now = self.hours + TOLERANCE_HOURS
+        while self.next_event < len(self._events) and self._events[self.next_event][0] <= now:
+            self._carry_out(self._events[self.next_event][1], doses_before(self._events, self.next_event))
             self.next_event += 1
         levels = self.levels.step(dt)
         delivery = self.body.step(dt, self.hours, self._signs())

@@ -23,7 +23,11 @@ CELLS: dict[str, type[Cell]] = {
     "msc": msc.MSC,
 }
 POOL = {"hepatocyte": "hepatocytes", "macrophage": "macrophages", "msc": "msc"}
-IRON_COLUMNS = {"hepatocyte": ("iron", "labile", "ferritin", "haemosiderin"), "macrophage": ("iron",), "msc": ("iron",)}
+IRON_COLUMNS = {
+    "hepatocyte": ("iron", "labile", "ferritin", "haemosiderin"),
+    "macrophage": ("iron",),
+    "msc": ("iron",),
+}
 _ROOM = 4096  # most arrivals of one kind in one step
 
 
@@ -61,7 +65,9 @@ class Population:
         ``damp`` and ``tgfb`` (ag) set free by deaths, to be released in the next step.
     """
 
-    def __init__(self, tissue: Tissue, values: Any, liver_iron: float, macrophage_iron: float, seed: Any) -> None:
+    def __init__(
+        self, tissue: Tissue, values: Any, liver_iron: float, macrophage_iron: float, seed: Any
+    ) -> None:
         self.tissue, self.values = tissue, values
         n = tissue.n_sites
         self.parenchyma = (tissue.kind == PARENCHYMA).astype(np.uint8)
@@ -206,7 +212,11 @@ class Population:
         n = macrophage.arrive(dt, seed, tick, rate, self.room(), site, key)
         if n:
             self.tables["macrophage"].add(
-                key=key[:n], site=site[:n], iron=iron, lineage=macrophage.RECRUITED, polarisation=macrophage.M1
+                key=key[:n],
+                site=site[:n],
+                iron=iron,
+                lineage=macrophage.RECRUITED,
+                polarisation=macrophage.M1,
             )
         return int(n)
 
@@ -233,12 +243,16 @@ class Population:
                 iron=p.iron,
                 primed=primed,
                 licence=primed,
-                hgf_factor={"adipose": p.hgf_adipose, "umbilical-cord": p.hgf_umbilical}.get(dose.source, 1.0),
+                hgf_factor={"adipose": p.hgf_adipose, "umbilical-cord": p.hgf_umbilical}.get(
+                    dose.source, 1.0
+                ),
                 ev_factor=p.ev_umbilical if dose.source == "umbilical-cord" else 1.0,
             )
         return n
 
-    def move(self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]) -> None:
+    def move(
+        self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]
+    ) -> None:
         """Let activated stellate cells and roused macrophages climb the alarm signal, and MSC climb CCL2."""
         wakeful = (self.tables["stellate"]["stage"] >= stellate.ACTIVATED).astype(np.uint8)
         roused = (self.tables["macrophage"]["polarisation"] != macrophage.RESTING).astype(np.uint8)

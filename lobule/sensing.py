@@ -52,7 +52,8 @@ def rule_set(values: Any, changes: Iterable[Rule] = ()) -> RuleSet:
     for name, rows in _BEHAVIOURS.items():
         group = values["macrophage" if name == "monocyte" else name]
         bases[name] = {
-            key: float(getattr(group, base)) if isinstance(base, str) else base for key, (_, base) in rows.items()
+            key: float(getattr(group, base)) if isinstance(base, str) else base
+            for key, (_, base) in rows.items()
         }
     return RuleSet(merge(read_rules(RULES_FILE), changes), SIGNALS, bases, UNITS)
 

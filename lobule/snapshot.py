@@ -100,7 +100,9 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
         population.pulse[name][:] = arrays[f"pulse.{name}"]
     model.fields.c[:] = arrays["fields"]
     model.fields.iron[:] = arrays["ntbi"]
-    for target, values in zip((model.matrix.soft, model.matrix.cross, model.matrix.timp), arrays["matrix"], strict=True):
+    for target, values in zip(
+        (model.matrix.soft, model.matrix.cross, model.matrix.timp), arrays["matrix"], strict=True
+    ):
         target[:] = values
     model.perfusion.solve(arrays["perfused"])
     model.perfuse()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lobule.agents.declare import Parameter, Parameters
 from lobule.doses import ChelatorDose, DietChange, EVDose, MSCDose, Phlebotomy, ToxinDose, Transfusion
-from lobule.units import LN2, PL_PER_ML, UMOL_PER_UG
+from lobule.units import LN2, PL_PER_ML, UMOL_PER_FMOL, UMOL_PER_UG
 
 if TYPE_CHECKING:
     from lobule.model import Lobule
@@ -110,7 +110,7 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
     treatment : Treatment
         One of the treatments of :mod:`lobule.doses`.
     number : int
-        Number of the dose among all events of the case, the key of its chance.
+        Doses of cells given before it at the same hour: the key of its chance.
 
     Returns
     -------
@@ -121,9 +121,13 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
     match treatment:
         case MSCDose():
             landed = model.population.infuse_msc(treatment, number, model.scale, model.seed, model.tick)
+            brought = landed * model.values["msc"].iron * model.scale * UMOL_PER_FMOL
+            model.ledger.move("arrival", "msc", brought)
             if treatment.route == "intravenous":
                 levels.lung_msc += treatment.cells * model.values["msc"].lung_intravenous
-            return f"{treatment.cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
+            return (
+                f"{treatment.cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
+            )
         case EVDose():
             gain = model.values["drugs"].ev_portal_gain if treatment.route == "intraportal" else 1.0
             levels.ev += treatment.particles * gain

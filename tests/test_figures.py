@@ -70,7 +70,9 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def test_draw_run_writes_every_picture_whole(folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.npz")}
     drawn = draw_run(folder)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*.npz")}
     names = [path.name for path in drawn]
     assert names == [
         "tissue-day-0000.00.png",
@@ -82,12 +84,6 @@ def test_draw_run_writes_every_picture_whole(folder: Path) -> None:
     ]
     assert sorted(p.name for p in (folder / "figures").iterdir()) == sorted(names)  # no partial file is left
     assert all(min(size(path)) > 700 for path in drawn)
-
-
-def test_drawing_leaves_the_snapshots_alone(folder: Path) -> None:
-    before = {path: path.read_bytes() for path in folder.rglob("*.npz")}
-    draw_run(folder)
-    assert before == {path: path.read_bytes() for path in folder.rglob("*.npz")}
 
 
 def test_an_unfinished_run_is_drawn_as_far_as_it_is(folder: Path, tmp_path: Path) -> None:
@@ -105,17 +101,17 @@ def test_pictures_can_be_drawn_in_threads(model: Lobule, tmp_path: Path) -> None
     def draw(number: int) -> bytes:
         return style.write(tissue_map(model), tmp_path / f"{number}.png").read_bytes()
 
-    with ThreadPoolExecutor(3) as pool:
-        pictures = list(pool.map(draw, range(3)))
-    assert pictures[0] == pictures[1] == pictures[2]
+    with ThreadPoolExecutor(2) as pool:
+        pictures = list(pool.map(draw, range(2)))
+    assert pictures[0] == pictures[1]
 
 
 @pytest.mark.parametrize("settings", [{"tissue.layers": 3}, {"tissue.lobules": [1, 2]}])
 def test_any_tissue_can_be_drawn(settings: dict[str, object], tmp_path: Path) -> None:
     model = Lobule("hfe-mouse", rng=1, settings={**SMALL, "tissue.radius_um": 150.0, **settings})
     model.step()
-    for k, figure in enumerate((tissue_map(model), field_maps(model), zonal_profiles([model]))):
-        size(style.write(figure, tmp_path / f"{k}.png"))
+    size(style.write(tissue_map(model), tmp_path / "tissue.png"))
+    size(style.write(field_maps(model), tmp_path / "fields.png"))
     layer = Layer(model)
     assert layer.sites.size == model.tissue.n_sites // (model.tissue.axial[:, 2].max() + 1)
     assert len(layer.tracts) == 6 if model.tissue.n_lobules == 1 else len(layer.tracts) == 10

@@ -1,0 +1,296 @@
+"""The reference pages of the documentation, written from what the code declares.
+
+To be run after any change of a parameter, rule, readout or key: ``python -m lobule.experiments.tables docs/``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lobule.agents.declare import SPECIES, Column, Parameter
+from lobule.agents.rules import read_rules
+from lobule.agents.table import COMMON
+from lobule.case import Case, builtin_cases
+from lobule.doses import Dose
+from lobule.fields import SPECIES as FIELD_SPECIES
+from lobule.ledger import BODY_POOLS, LIVER_POOLS, SINKS, SOURCES
+from lobule.parameters import GROUPS
+from lobule.population import CELLS
+from lobule.readouts import READOUTS
+from lobule.sensing import RULES_FILE, SIGNALS, SITE_SIGNALS, UNITS, rule_set
+
+Lines = list[str]
+
+WRITTEN = (
+    "Written by `python -m lobule.experiments.tables docs/` from the declarations in the code; do not edit."
+)
+WORDS = {"mouse": "mouse", "rat": "rat", "human": "man"}
+POOL_MEANING = {
+    "plasma": "iron on transferrin",
+    "inflow": "released by cells, reaches plasma in the next step",
+    "red_cells": "haemoglobin of circulating red cells",
+    "marrow": "iron on its way into new red cells",
+    "spleen": "red cells being taken apart",
+    "other": "all other tissue",
+    "hepatocytes": "hepatocytes, all stores",
+    "macrophages": "macrophages of the liver",
+    "msc": "mesenchymal stem cells in the liver",
+    "debris": "dead cells not yet cleared",
+}
+
+
+PARAMETERS_INTRO = """\
+All {total} numbers of the model outside the rules ([rules.md](rules.md)). Values are those of the mouse; rat
+and man are named where they differ. A case changes one by its dotted name: `[parameters]` with
+`hepatocyte.export_rate = 0.05`, or `--set hepatocyte.export_rate=0.05`. A value outside the range is refused.
+
+In the last column "recalled" means known from the literature but not read again, "derived" worked out from
+published numbers, "fit" tuned here to the data named, and "assumed" that we know of no measurement.
+"""
+RULES_INTRO = """\
+{rows} rows of `agents/rules.toml`: which signal changes which behaviour of which cell. How rows combine is in
+[model.md](model.md#rules). A behaviour starts from its base (that of the mouse here) and is pulled towards
+the saturation; the half-maximum is in the signal's unit, the saturation in the behaviour's. A case replaces a
+row, or adds one, under `[[rules]]`; a row whose saturation is the base has no effect. `lobule explain CASE`
+prints the rules of a case as sentences.
+
+Every cell senses the site it sits on:
+"""
+POOLS_INTRO = """\
+`model.ledger.pool` in umol, for the whole animal; `pool_<name>_ug` in `series.parquet`. Iron enters by
+{sources} (`model.ledger.entered`) and leaves by {sinks} (`model.ledger.left`).
+"""
+CASE_INTRO = """\
+A case is one TOML file: who is ill, of what, in which piece of liver, for how long and how treated. Start
+from a built-in one (`lobule/cases/`), change it, and run it with `lobule run my-case.toml`. Keys not named
+take their default; an unknown key, a wrong type or a number out of range is refused with one line. `lobule
+schema` prints the same as a JSON schema, with which editors complete and check while you type.
+
+Built-in cases:
+"""
+TREATMENTS_INTRO = """\
+One `[[treatments]]` table each, in any order. A dose is given at the start of the first step at or after its
+time. What each does in the body is in [model.md](model.md#treatments). All have these keys:
+"""
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+    """Return the lines of a Markdown table; bars inside cells are escaped."""
+    body = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *body]
+    return [f"| {' | '.join(row)} |" for row in lines] + [""]
+
+
+def parameters_page() -> str:
+    """Return the page of all declared parameters, one table a group."""
+    total = sum(len(group.declared) for group in GROUPS.values())
+    lines = [
+        "# Parameters",
+        "",
+        WRITTEN,
+        "",
+        PARAMETERS_INTRO.format(total=total),
+    ]
+    for group in GROUPS.values():
+        lines += [f"## {group.name}: {lower(group.meaning)}", ""]
+        rows = (
+            (f"`{group.name}.{name}`", _values(p), p.unit, f"{p.low:g} to {p.high:g}", p.meaning, p.source)
+            for name, p in group.declared.items()
+        )
+        lines += markdown(("name", "value", "unit", "range", "meaning", "source"), rows)
+    return "\n".join(lines)
+
+
+def _values(parameter: Parameter) -> str:
+    others = [
+        f"{WORDS[species]} {parameter.default(species):g}"
+        for species in SPECIES
+        if parameter.default(species) != parameter.value
+    ]
+    return "; ".join([f"{parameter.value:g}", *others])
+
+
+def lower(text: str) -> str:
+    """Return `text` with a small first letter, abbreviations aside."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def rules_page() -> str:
+    """Return the page of all rules, with what each type of cell senses and does."""
+    rules = rule_set({name: group.values() for name, group in GROUPS.items()})
+    rows = read_rules(RULES_FILE)
+    lines = [
+        "# Rules",
+        "",
+        WRITTEN,
+        "",
+        RULES_INTRO.format(rows=len(rows)),
+        *markdown(("signal of a site", "unit"), ((f"`{name}`", unit) for name, unit in SITE_SIGNALS.items())),
+    ]
+    for cell, behaviours in rules.behaviours.items():
+        own = {name: unit for name, unit in SIGNALS[cell].items() if name not in SITE_SIGNALS}
+        lines += [f"## {cell}", ""]
+        if own:
+            lines += ["Of itself it senses " + ", ".join(f"`{n}` ({u})" for n, u in own.items()) + ".", ""]
+        bases = ((f"`{name}`", f"{base:g}", UNITS[cell][name]) for name, base in behaviours.items())
+        lines += markdown(("behaviour", "base", "unit"), bases)
+        header = ("signal", "", "behaviour", "saturation", "half-maximum", "Hill", "source")
+        lines += markdown(
+            header,
+            (
+                (
+                    f"`{r.signal}`",
+                    r.response,
+                    f"`{r.behaviour}`",
+                    f"{r.saturation:g}",
+                    f"{r.half_max:g} {r.unit}".removesuffix(" -"),
+                    f"{r.hill:g}",
+                    f"{r.source}. {r.note}".rstrip(". "),
+                )
+                for r in rows
+                if r.cell == cell
+            ),
+        )
+    return "\n".join(lines)
+
+
+def readouts_page() -> str:
+    """Return the page of everything that can be read from a model or a run."""
+    lines = ["# What can be read", "", WRITTEN, "", "## Readouts", ""]
+    lines += ["`model.readouts()`, the columns of `series.parquet`, and `summary.json`.", ""]
+    lines += markdown(
+        ("readout", "unit", "meaning"), ((f"`{k}`", unit, text) for k, (unit, text) in READOUTS.items())
+    )
+    lines += [
+        "## Iron pools",
+        "",
+        POOLS_INTRO.format(sources=", ".join(SOURCES), sinks=", ".join(SINKS)),
+    ]
+    pools = ((f"`{name}`", POOL_MEANING[name]) for name in (*BODY_POOLS, *LIVER_POOLS))
+    lines += markdown(("pool", "meaning"), pools)
+    lines += [
+        "## Fields",
+        "",
+        '`model.fields["tnf"]`: an array over the sites, extracellular concentration.',
+        "",
+    ]
+    fields = ((f"`{s.name}`", s.unit, s.meaning, "yes" if s.steady else "") for s in FIELD_SPECIES)
+    lines += markdown(("field", "unit", "meaning", "solved steady"), fields)
+    lines += [
+        "## Columns of the cells",
+        "",
+        '`model.cells[Hepatocyte]["iron"]`, or `.iron` of a Mesa agent.',
+        "",
+    ]
+    lines += ["### Every cell", "", *_columns(COMMON)]
+    for cls in CELLS.values():
+        lines += [f"### {cls.__name__}", "", *_columns(cls.columns)]
+    return "\n".join(lines)
+
+
+def _columns(columns: Mapping[str, Column]) -> Lines:
+    return markdown(
+        ("column", "unit", "meaning"), ((f"`{k}`", c.unit, c.meaning) for k, c in columns.items())
+    )
+
+
+def case_file_page() -> str:
+    """Return the page of every key of the case file."""
+    schema = Case.model_json_schema()
+    lines = [
+        "# The case file",
+        "",
+        WRITTEN,
+        "",
+        CASE_INTRO,
+        *markdown(("case", "what it is"), ((f"`{k}`", title) for k, title in builtin_cases().items())),
+        "## Top level",
+        "",
+        *_keys(schema),
+    ]
+    doses: Lines = []
+    for name, table in schema["$defs"].items():
+        is_dose = set(Dose.model_fields) <= set(table["properties"])
+        text = table.get("description", "").split("\n")[0]
+        keys = _keys(table, without=Dose.model_fields if is_dose else ())
+        (doses if is_dose else lines).extend([f"{'###' if is_dose else '##'} {name}", "", text, "", *keys])
+    lines += [
+        "## Treatments",
+        "",
+        TREATMENTS_INTRO,
+        *_keys(Dose.model_json_schema()),
+    ]
+    return "\n".join(lines + doses)
+
+
+def _keys(table: Mapping[str, Any], without: Iterable[str] = ()) -> Lines:
+    required = set(table.get("required", ()))
+    rows = []
+    for key, entry in table["properties"].items():
+        if key in without:
+            continue
+        default = "required" if key in required else _default(entry.get("default"))
+        rows.append((f"`{key}`", _allowed(entry), default, entry.get("description", "")))
+    return markdown(("key", "what is allowed", "default", "meaning"), rows)
+
+
+def _default(value: Any) -> str:
+    if value is None or isinstance(value, list | dict):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _allowed(entry: Mapping[str, Any]) -> str:
+    """Say in words what a JSON schema allows."""
+    if "$ref" in entry:
+        name = str(entry["$ref"]).rsplit("/", 1)[-1]
+        return f"table [{name}](#{name.lower()})"
+    for choice in ("anyOf", "oneOf"):
+        if choice in entry:
+            return " or ".join(_allowed(e) for e in entry[choice] if e.get("type") != "null")
+    if "const" in entry:
+        return f"`{entry['const']}`"
+    if "enum" in entry:
+        return ", ".join(f"`{value}`" for value in entry["enum"])
+    kind = entry.get("type")
+    if kind == "array":
+        if "prefixItems" in entry:
+            return f"list of {len(entry['prefixItems'])}: {_allowed(entry['prefixItems'][0])}"
+        return f"list of: {_allowed(entry['items'])}"
+    words = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false"}
+    limits = [
+        f"{word} {entry[name]:g}"
+        for name, word in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "more than"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "less than"),
+        )
+        if name in entry
+    ]
+    return ", ".join([words.get(str(kind), "table"), *limits])
+
+
+PAGES = {
+    "parameters.md": parameters_page,
+    "rules.md": rules_page,
+    "readouts.md": readouts_page,
+    "case-file.md": case_file_page,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write all pages into the folder named on the command line."""
+    if len(argv) != 1 or not Path(argv[0]).is_dir():
+        print("usage: python -m lobule.experiments.tables FOLDER, such as docs/", file=sys.stderr)
+        return 2
+    for name, page in PAGES.items():
+        (Path(argv[0]) / name).write_text(page(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
