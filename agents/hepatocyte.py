@@ -117,7 +117,8 @@ def handle_iron(  # type: ignore[no-untyped-def]
     for i in range(iron.size):
         full = iron[i] + gained[i]
         k_export = p.export_rate * ferroportin * b_export[i] * fold[i] / (full + p.export_half_iron)
-        excess = (fold[i] - 1.0) / (p.labile_max - 1.0)
+        above = max(0.0, full - p.normal_iron)
+        excess = above / (above + p.labile_half_iron)  # of labile iron before the chelator has bound any
         k_chelate = p.chelation_rate * excess * chelator[i] / (chelator[i] + p.chelator_half)
         left = full / (1.0 + dt * (k_export + k_chelate))
         exported[i] = dt * k_export * left

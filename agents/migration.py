@@ -10,7 +10,7 @@ from lobule.agents.jit import kernel
 
 @kernel
 def climb(dt, seed, tick, rate, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
-    """Move cells with `moves` set to the neighbouring site with room where `signal` is highest, if higher than here.
+    """Move cells with `moves` set to the neighbouring site with room where `signal` is highest.
 
     Places without a gradient (0.1 %) are settled by a keyed random direction.
 

@@ -135,7 +135,7 @@ class Layer:
         )
         _added(ax, drawn)
 
-    def fibres(self, ax: Axes, collagen: NDArray[np.float64], least_um: float = 0.12) -> int:
+    def fibres(self, ax: Axes, collagen: NDArray[np.float64], least_um: float = 0.25) -> int:
         """Draw collagen between the cells, true to scale, and return how many fibres there are.
 
         Parameters
@@ -164,7 +164,7 @@ class Layer:
         quads = np.stack(
             [middle + reach + side, middle - reach + side, middle - reach - side, middle + reach - side], 1
         )
-        drawn = PolyCollection(list(quads), facecolors=style.COLLAGEN, linewidths=0.0, zorder=2)
+        drawn = PolyCollection(list(quads), facecolors=style.COLLAGEN, linewidths=0.0, snap=False, zorder=2)
         _added(ax, drawn)
         return len(quads)
 

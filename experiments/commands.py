@@ -7,18 +7,16 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lobule.case import Case, builtin_cases, load_case
 from lobule.errors import InputError, shown
 from lobule.experiments.cli import DEFAULT_CASE, UsageError
-from lobule.experiments.evidence import lookup, read_evidence
+from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
-from lobule.experiments.explain import published_in_words
 from lobule.experiments.folders import check_new_folder, check_resumable, read_manifest
 from lobule.experiments.progress import Progress
+from lobule.experiments.report import report
 from lobule.kernel_cache import is_warm, mark_warm
 
 
@@ -69,33 +67,6 @@ def _resume(args: argparse.Namespace, progress: Progress) -> Path:
 def _say_when_cold() -> None:
     if not is_warm():
         print("compiling the kernels, once: about a minute", file=sys.stderr)
-
-
-def report(folder: Path) -> Iterator[str]:
-    """Yield the lines that say how a run ended: the readouts, what was published, where the pictures are."""
-    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
-    case = load_case(folder / "case.toml")
-    readouts: dict[str, float] = summary["readouts"]
-    age = case.subject.age_days + readouts["hours"] / 24
-    published: dict[str, list[str]] = {}
-    for name, value in lookup(case.evidence, case.subject.genotype, age):
-        words = f"{published_in_words(value)}, {name} [{value.grade}]"
-        published.setdefault(value.readout, []).append(words)
-    yield f"{case.title or case.name}: day {readouts['hours'] / 24:g}"
-    width = max(len(name) for name in readouts)
-    for name, number in readouts.items():
-        line, *more = published.get(name, [""])
-        yield f"  {name:{width}} {number:12.5g}   {line and 'published: ' + line}".rstrip()
-        yield from (f"  {'':{width}} {'':12}   published: {words}" for words in more)
-    for name in case.evidence:
-        for value in read_evidence(name).value:
-            if value.days_after_injury is not None:
-                when = f"{value.days_after_injury:g} days after the injury"
-                words = f"{value.readout} {published_in_words(value)}, {name} [{value.grade}]"
-                yield f"  published, {when}: {words}"
-    yield f"run folder: {folder}"
-    if (folder / "figures").is_dir():
-        yield f"pictures: {folder / 'figures'}"
 
 
 def cases(args: argparse.Namespace) -> int:

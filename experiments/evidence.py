@@ -1,19 +1,16 @@
-"""Published data sets: read, checked and looked up, to stand beside what was simulated."""
+"""Published data sets: read and checked, to stand beside what was simulated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from importlib.resources import as_file, files
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from lobule.casefile import explain_errors, read_toml
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
-
-AGE_TOLERANCE_DAYS = 3.5
 
 
 class Value(Section):
@@ -59,13 +56,6 @@ class Evidence(Section):
     phase: Annotated[tuple[Phase, ...], Field(strict=False)] = ()
 
 
-class Published(NamedTuple):
-    """A published value and the data set it comes from."""
-
-    name: str
-    value: Value
-
-
 def data_sets() -> list[str]:
     """Return the names of the data sets."""
     folder = files("lobule.experiments") / "evidence"
@@ -91,35 +81,3 @@ def read_evidence(name: str) -> Evidence:
         return Evidence.model_validate(data)
     except ValidationError as error:
         raise InputError(explain_errors(error, Evidence, data, lambda key: f"{name}.toml")) from None
-
-
-def lookup(names: Iterable[str], genotype: str, age_days: float) -> list[Published]:
-    """Return the published values for a genotype at an age.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Data sets to look in, in order of weight.
-    genotype : str
-        ``"wild-type"`` or ``"hfe-knockout"``.
-    age_days : float
-        Age of the simulated subject (days); values within half a week are returned.
-
-    Returns
-    -------
-    list of Published
-        In the order of `names`, then of the file. Values that are relative to an injury are not among them.
-
-    Raises
-    ------
-    InputError
-        If a data set does not exist.
-    """
-    return [
-        Published(name, value)
-        for name in names
-        for value in read_evidence(name).value
-        if value.genotype == genotype
-        and value.age_days is not None
-        and abs(value.age_days - age_days) <= AGE_TOLERANCE_DAYS
-    ]

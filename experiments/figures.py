@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +25,15 @@ from lobule.model import Lobule
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_MAPS, MOST_PROFILES = 5, 5
+MOST_TISSUE_MAPS, MOST_FIELD_MAPS = 5, 3
 GRADES = {"A": "", "B": " (recalled)", "C": " (sign only)", "derived": " (derived)"}
 
 
 def draw_run(folder: Path) -> list[Path]:
     """Draw the pictures of a run into ``folder/figures``.
 
-    The tissue and its fields at the end and at snapshots (five in all when there are more), zonal profiles,
-    time courses and the iron budget; of an unfinished run what there is.
+    The tissue (at most five times) and its fields (at most three times) at the end and at snapshots evenly
+    spread over the run, zonal profiles, time courses and the iron budget; of an unfinished run what there is.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def draw_run(folder: Path) -> list[Path]:
     manifest = read_manifest(folder)
     case = Case.from_json(json.dumps(manifest.get("case")))
     events = [(float(hours), str(text)) for hours, text in manifest.get("events", [])]
-    models = list(_models(folder / "snapshots"))
+    models = _models(folder / "snapshots")
     table = folder / "series.parquet"
     if not models and not table.is_file():
         raise InputError(f"{folder} -> has no snapshot and no series yet: nothing to draw")
@@ -65,13 +65,13 @@ def draw_run(folder: Path) -> list[Path]:
 
     if models:
         top = iron_scale(models)
-        last = models[-1]
-        for model in style.spread(models, MOST_MAPS):
-            day = "" if model is last else f"-day-{model.hours / 24.0:07.2f}"
-            keep(tissue_map(model, top_iron=top), f"tissue{day}")
-            if model.hours > 0.0:  # before the first step no field is solved yet
-                keep(field_maps(model, top_iron=top), f"fields{day}")
-        keep(zonal_profiles(style.spread(models, MOST_PROFILES)), "zones")
+        days = {id(model): f"-day-{model.hours / 24.0:07.2f}" for model in models[:-1]}
+        for model in models:
+            keep(tissue_map(model, top_iron=top), f"tissue{days.get(id(model), '')}")
+        solved = [model for model in models if model.hours > 0.0]  # before the first step no field is solved
+        for model in style.spread(solved, MOST_FIELD_MAPS):
+            keep(field_maps(model, top_iron=top), f"fields{days.get(id(model), '')}")
+        keep(zonal_profiles(models), "zones")
     if table.is_file():
         series = read_series(table)
         subject = case.subject
@@ -136,10 +136,10 @@ def _relative(name: str, value: Value, series: Series, events: Sequence[tuple[fl
     return Point(value.readout, age, base + value.value * (stop - base), None, label, value.grade == "A")
 
 
-def _models(folder: Path) -> Iterator[Lobule]:
-    """Yield the models of all snapshots by time, the final one last and once."""
-    paths = sorted(folder.glob("day-*.npz")) + sorted(folder.glob("final.npz"))
-    models = sorted((Lobule.load(path) for path in paths), key=lambda model: model.hours)
-    for n, model in enumerate(models, 1):
-        if n == len(models) or models[n].hours - model.hours > 1e-6:
-            yield model
+def _models(folder: Path) -> list[Lobule]:
+    """Return the models of at most :data:`MOST_TISSUE_MAPS` snapshots by time, the final one last."""
+    final = [Lobule.load(path) for path in folder.glob("final.npz")]
+    end = min((model.hours for model in final), default=np.inf)
+    paths = [path for path in sorted(folder.glob("day-*.npz")) if 24.0 * float(path.stem[4:]) < end - 0.25]
+    models = [Lobule.load(path) for path in style.spread(paths, MOST_TISSUE_MAPS - len(final))]
+    return [model for model in models if model.hours < end] + final

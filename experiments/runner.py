@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from lobule.case import Case, load_case
 from lobule.experiments.folders import FORMAT, check_new_folder, check_resumable
+from lobule.experiments.report import comparisons
 from lobule.model import Lobule, parameter_values
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS
 
@@ -34,7 +35,9 @@ class Watcher(Protocol):
         """Show that `hours` of it are done."""
 
 
-def run_case(case: Case, *, seed: int | None = None, out: Path | None = None, progress: Watcher | None = None) -> Path:
+def run_case(
+    case: Case, *, seed: int | None = None, out: Path | None = None, progress: Watcher | None = None
+) -> Path:
     """Run a case and return its folder.
 
     Parameters
@@ -151,12 +154,20 @@ class _Run:
     def _finish(self) -> Path:
         model, folder = self.model, self.folder
         self._flush()
-        _write_table(folder / "series.parquet", _merged(folder / "series", model.hours))
+        series = _merged(folder / "series", model.hours)
+        _write_table(folder / "series.parquet", series)
         model.save(folder / "snapshots" / "final.npz")
         readouts = model.readouts()
         _write_json(
             folder / "summary.json",
-            {"format": FORMAT, "readouts": readouts, "log": model.log},
+            {
+                "format": FORMAT,
+                "readouts": readouts,
+                "comparisons": comparisons(
+                    model.case, {k: series[k].to_numpy() for k in series.column_names}
+                ),
+                "events": model.log,
+            },
         )
         from lobule.experiments.figures import draw_run
 
@@ -183,7 +194,11 @@ def series_row(model: Lobule) -> dict[str, float]:
 
 def _merged(parts: Path, hours: float) -> pa.Table:
     """Return the rows of all parts, each hour once; parts newer than the checkpoint are written again."""
-    rows = {row["hours"]: row for path in sorted(parts.glob("*.parquet")) for row in pq.read_table(path).to_pylist()}
+    rows = {
+        row["hours"]: row
+        for path in sorted(parts.glob("*.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    }
     return pa.Table.from_pylist([rows[h] for h in sorted(rows) if h <= hours + 1e-6])
 
 
@@ -217,5 +232,3 @@ def _write_table(path: Path, table: pa.Table) -> None:
     partial = path.with_name(f".{path.name}.partial")
     pq.write_table(table, partial, compression="zstd")
     os.replace(partial, path)
-
-

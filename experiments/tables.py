@@ -1,6 +1,7 @@
 """The reference pages of the documentation, written from what the code declares.
 
-To be run after any change of a parameter, rule, readout or key: ``python -m lobule.experiments.tables docs/``.
+To be run after any change of a parameter, rule, readout or key of the case file:
+``python -m lobule.experiments.tables docs/``.
 """
 
 from __future__ import annotations
@@ -24,10 +25,7 @@ from lobule.sensing import RULES_FILE, SIGNALS, SITE_SIGNALS, UNITS, rule_set
 
 Lines = list[str]
 
-WRITTEN = (
-    "Written by `python -m lobule.experiments.tables docs/` from the declarations in the code; do not edit."
-)
-WORDS = {"mouse": "mouse", "rat": "rat", "human": "man"}
+WRITTEN = "Written by `python -m lobule.experiments.tables docs/` from what the code declares; do not edit."
 POOL_MEANING = {
     "plasma": "iron on transferrin",
     "inflow": "released by cells, reaches plasma in the next step",
@@ -40,7 +38,6 @@ POOL_MEANING = {
     "msc": "mesenchymal stem cells in the liver",
     "debris": "dead cells not yet cleared",
 }
-
 
 PARAMETERS_INTRO = """\
 All {total} numbers of the model outside the rules ([rules.md](rules.md)). Values are those of the mouse; rat
@@ -57,7 +54,7 @@ the saturation; the half-maximum is in the signal's unit, the saturation in the 
 row, or adds one, under `[[rules]]`; a row whose saturation is the base has no effect. `lobule explain CASE`
 prints the rules of a case as sentences.
 
-Every cell senses the site it sits on:
+Every cell senses the site it sits on (a signal that no row uses is there for the rows of a case):
 """
 POOLS_INTRO = """\
 `model.ledger.pool` in umol, for the whole animal; `pool_<name>_ug` in `series.parquet`. Iron enters by
@@ -106,7 +103,7 @@ def parameters_page() -> str:
 
 def _values(parameter: Parameter) -> str:
     others = [
-        f"{WORDS[species]} {parameter.default(species):g}"
+        f"{'man' if species == 'human' else species} {parameter.default(species):g}"
         for species in SPECIES
         if parameter.default(species) != parameter.value
     ]
@@ -128,7 +125,13 @@ def rules_page() -> str:
         WRITTEN,
         "",
         RULES_INTRO.format(rows=len(rows)),
-        *markdown(("signal of a site", "unit"), ((f"`{name}`", unit) for name, unit in SITE_SIGNALS.items())),
+        *markdown(
+            ("signal of a site", "unit", "rows that use it"),
+            (
+                (f"`{name}`", unit, str(sum(row.signal == name for row in rows)))
+                for name, unit in SITE_SIGNALS.items()
+            ),
+        ),
     ]
     for cell, behaviours in rules.behaviours.items():
         own = {name: unit for name, unit in SIGNALS[cell].items() if name not in SITE_SIGNALS}
@@ -255,8 +258,7 @@ def _allowed(entry: Mapping[str, Any]) -> str:
         return f"`{entry['const']}`"
     if "enum" in entry:
         return ", ".join(f"`{value}`" for value in entry["enum"])
-    kind = entry.get("type")
-    if kind == "array":
+    if entry.get("type") == "array":
         if "prefixItems" in entry:
             return f"list of {len(entry['prefixItems'])}: {_allowed(entry['prefixItems'][0])}"
         return f"list of: {_allowed(entry['items'])}"
@@ -271,7 +273,7 @@ def _allowed(entry: Mapping[str, Any]) -> str:
         )
         if name in entry
     ]
-    return ", ".join([words.get(str(kind), "table"), *limits])
+    return ", ".join([words.get(entry.get("type", ""), "table"), *limits])
 
 
 PAGES = {
@@ -284,11 +286,12 @@ PAGES = {
 
 def main(argv: Sequence[str]) -> int:
     """Write all pages into the folder named on the command line."""
-    if len(argv) != 1 or not Path(argv[0]).is_dir():
+    folder = Path(*argv[:1])
+    if len(argv) != 1 or not folder.is_dir():
         print("usage: python -m lobule.experiments.tables FOLDER, such as docs/", file=sys.stderr)
         return 2
     for name, page in PAGES.items():
-        (Path(argv[0]) / name).write_text(page(), "utf-8")
+        (folder / name).write_text(page(), "utf-8")
     return 0
 
 

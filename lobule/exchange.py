@@ -225,8 +225,7 @@ class Exchange:
         inverse = fields.inverse_step(dt)
         cycles, change, passes = 0, np.inf, 0
         uptake[:, IRON] = self._iron_clearance / (1.0 + fields.iron / self.values["hepatocyte"].uptake_km)
-        self._share_out(delivered, dt)
-        self._set_saturable_uptake()
+        self._set_saturable_uptake(self._share_out(delivered, dt), before)
         while passes < PASSES and change > SETTLED:
             passes += 1
             used = uptake[:, (OXYGEN, IRON)].copy()
@@ -235,7 +234,7 @@ class Exchange:
             )
             cycles += done
             concentration = self._share_out(delivered, dt)
-            self._set_saturable_uptake()
+            self._set_saturable_uptake(concentration, before)
             largest = np.maximum(used.max(axis=0), 1e-300)
             change = float((np.abs(uptake[:, (OXYGEN, IRON)] - used).max(axis=0) / largest).max())
         taken = used[:, 1] * dt * FMOL_PER_UM_PL
@@ -255,19 +254,24 @@ class Exchange:
         )
 
     def _share_out(self, delivered: float, dt: float) -> float:
-        """Set the iron field so that the cells take up `delivered` fmol in `dt` hours; return the inlet (uM)."""
+        """Set the iron field such that cells take up `delivered` fmol in `dt` hours; return the inlet (uM)."""
         fields = self.fields
         unit = float(self.uptake[:, IRON] @ fields.c[:, IRON]) * dt * FMOL_PER_UM_PL
         inlet = delivered / unit if unit > 0.0 else 0.0
         fields.iron[:] = inlet * fields.c[:, IRON] + fields.c[:, LOCAL_IRON]
         return inlet
 
-    def _set_saturable_uptake(self) -> None:
-        """Set the uptake of oxygen and iron for the concentrations as they are now."""
-        p = self.values["hepatocyte"]
-        content = np.maximum(self.fields.c[:, OXYGEN], 1e-6)
+    def _set_saturable_uptake(self, inlet: float, before: NDArray[np.float64]) -> None:
+        """Set the uptake of oxygen and iron for an inlet of NTBI (uM) and the concentrations as they are now.
+
+        Iron released inside the sections counts with its concentration at the start of the step: a dying
+        cell here and there then asks for no further pass.
+        """
+        p, c = self.values["hepatocyte"], self.fields.c
+        content = np.maximum(c[:, OXYGEN], 1e-6)
         tension = self.curve.tension(content)
         self.uptake[:, OXYGEN] = self._oxygen_use * tension / (tension + p.oxygen_km) / content
-        iron = self._iron_clearance / (1.0 + self.fields.iron / p.uptake_km)
+        ntbi = inlet * c[:, IRON] + before[:, LOCAL_IRON]
+        iron = self._iron_clearance / (1.0 + ntbi / p.uptake_km)
         self.uptake[:, IRON] = iron
         self.uptake[:, LOCAL_IRON] = iron

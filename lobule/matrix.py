@@ -56,10 +56,11 @@ def remodel(soft, cross, timp, deposit, timp_source, collagenase, dt, p):  # typ
         power = density**p.cross_linking_hill
         link = k_link * power / (1.0 + power)
         filling = deposit[i] / p.densest  # laying down slows as the site fills
-        soft[i] = (soft[i] + dt * max(0.0, deposit[i] - filling * cross[i])) / (
-            1.0 + dt * (k_soft * activity + link + filling)
+        fading = 1.0 + dt * k_cross * activity
+        soft[i] = (soft[i] + dt * max(0.0, deposit[i] - filling * cross[i] / fading)) / (
+            1.0 + dt * (k_soft * activity + link + filling * (1.0 + dt * link / fading))
         )
-        cross[i] = (cross[i] + dt * link * soft[i]) / (1.0 + dt * k_cross * activity)
+        cross[i] = (cross[i] + dt * link * soft[i]) / fading
 
 
 class Matrix:

@@ -37,7 +37,7 @@ from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
 
 
 def parameter_values(case: Case) -> dict[str, Any]:
-    """Return the values of all parameter groups for the subject of `case` with its changes, as named tuples."""
+    """Return the values of all parameter groups for the subject of `case`, as named tuples."""
     changes: dict[str, dict[str, float]] = {name: {} for name in GROUPS}
     for key, value in case.parameters.items():
         group, _, name = key.partition(".")

@@ -73,12 +73,12 @@ PERFUSION = Parameters(
         "15.3 +/- 3.9 %, Peeters et al. 2017 (PMC5314389)",
     ),
     refresh=Parameter(
-        0.05,
+        0.2,
         "-",
         0.0,
         0.5,
         "Relative change of any site's conductance after which the flow is solved again.",
-        "assumed: well below the spread of the measured relation",
+        "assumed: of one site among thousands",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What a healthy animal of a given age weighs and holds: the reference that growth and appetite for iron follow."""
+"""What a healthy animal of a given age weighs and holds: growth and the appetite for iron follow it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TABLES = {"mouse": _MOUSE, "rat": _RAT, "human": _HUMAN}
 
 @dataclass(frozen=True)
 class Reference:
-    """A healthy subject: weights in g, iron in umol, liver iron in umol per g dry weight, absorption in umol/h."""
+    """A healthy subject: weights in g, iron in umol, liver iron in umol/g dry weight, absorption in umol/h."""
 
     body_weight: float
     liver_weight: float

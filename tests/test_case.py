@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lobule.case import Case, builtin_cases, load_case
 from lobule.casefile import to_toml
 from lobule.errors import InputError
-from lobule.experiments.evidence import data_sets, lookup, read_evidence
+from lobule.experiments.evidence import data_sets, read_evidence
 
 SUBJECT = {"species": "mouse", "genotype": "wild-type", "sex": "female", "age_days": 70.0}
 
@@ -189,15 +189,14 @@ def test_data_sets_say_where_they_come_from(name: str) -> None:
     assert all(value.source and value.unit for value in data.value)
 
 
-def test_lookup_finds_the_published_liver_iron() -> None:
-    found = lookup(["zhou-1998"], "hfe-knockout", 70.0)
-    values = {published.value.readout: published.value.value for published in found}
-    assert values == {"lic_mg_per_g": 1.66, "transferrin_saturation_percent": 96.0}
-    assert lookup(["zhou-1998"], "hfe-knockout", 60.0) == []
-    weekly = lookup(["mouse-budget"], "hfe-knockout", 28.0)
-    assert [published.value.value for published in weekly] == [0.733]
+def test_published_liver_iron_is_that_of_the_paper() -> None:
+    liver = [row for row in read_evidence("zhou-1998").value if row.readout == "lic_mg_per_g"]
+    assert {row.genotype: (row.value, row.error) for row in liver} == {
+        "wild-type": (0.370, 0.087),
+        "hfe-knockout": (1.660, 0.286),
+    }
 
 
 def test_an_unknown_data_set_is_named() -> None:
     with pytest.raises(InputError, match='did you mean "zhou-1998"'):
-        lookup(["zhou-1989"], "wild-type", 70.0)
+        read_evidence("zhou-1989")

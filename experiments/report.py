@@ -1,0 +1,115 @@
+"""What a finished run says: its readouts, and the simulated beside the published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.case import Case, load_case
+from lobule.doses import HOURS_PER_DAY, ToxinDose
+from lobule.experiments.evidence import Value, read_evidence
+from lobule.experiments.explain import published_in_words
+from lobule.readouts import READOUTS
+
+
+class Comparison(NamedTuple):
+    """One published value beside the run."""
+
+    readout: str
+    when: str
+    simulated: float
+    published: str
+    source: str
+    z: float | None
+    """Difference over the published error, where that is a standard error or deviation."""
+
+
+def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[Comparison]:
+    """Return every published value of the case's evidence that falls within the run.
+
+    Parameters
+    ----------
+    case : Case
+        The case; its evidence and genotype decide what is compared.
+    series : mapping of str to ndarray, shape (n_rows,)
+        The recorded readouts, ``hours`` and ``age_days`` among them.
+
+    Notes
+    -----
+    A value that belongs to a time after an injury is compared with that time after the last dose of a
+    toxin, relative to the day of that dose, and for collagen in excess of the first row.
+    """
+    doses = [(hours, dose) for hours, dose in case.events() if isinstance(dose, ToxinDose)]
+    toxin_hours = [hours for hours, dose in doses if dose.dose > 0.0]
+    rows = []
+    for name in case.evidence:
+        for value in read_evidence(name).value:
+            if value.genotype == case.subject.genotype and value.readout in series:
+                found = _at_age(value, series) or _after(value, series, toxin_hours)
+                if found is not None:
+                    words, source = published_in_words(value), f"{name} [{value.grade}]"
+                    rows.append(Comparison(value.readout, *found, words, source, _z(value, found[1])))
+    return rows
+
+
+def _at_age(value: Value, series: Mapping[str, NDArray[np.float64]]) -> tuple[str, float] | None:
+    if value.age_days is None:
+        return None
+    ages = series["age_days"]
+    nearest = int(np.argmin(np.abs(ages - value.age_days)))
+    if abs(ages[nearest] - value.age_days) > 1.0:
+        return None
+    return f"age {value.age_days:g} d", float(series[value.readout][nearest])
+
+
+def _after(
+    value: Value, series: Mapping[str, NDArray[np.float64]], toxin_hours: list[float]
+) -> tuple[str, float] | None:
+    if not toxin_hours or value.days_after_injury is None:
+        return None
+    hours, level = series["hours"], series[value.readout]
+    end = toxin_hours[-1] + value.days_after_injury * HOURS_PER_DAY
+    if hours[-1] < end:
+        return None
+    then, now = np.interp([toxin_hours[-1], end], hours, level)
+    if value.relative:
+        control = level[0] if "excess" in value.unit else 0.0
+        if then == control:
+            return None
+        now = (now - control) / (then - control)
+    return f"{value.days_after_injury:g} d after the last dose", float(now)
+
+
+def _z(value: Value, simulated: float) -> float | None:
+    if value.error and value.error_kind in ("SE", "SD"):
+        return (simulated - value.value) / value.error
+    return None
+
+
+def report(folder: Path) -> Iterator[str]:
+    """Yield the lines that say how the run in `folder` ended."""
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
+    case = load_case(folder / "case.toml")
+    readouts: dict[str, float] = summary["readouts"]
+    yield f"{case.title or case.name}: day {readouts['hours'] / HOURS_PER_DAY:g}"
+    for name, number in readouts.items():
+        unit, meaning = READOUTS[name]
+        yield f"  {name:32} {number:10.4g} {unit if unit != '-' else '':9} {meaning}"
+    if summary["comparisons"]:
+        yield "beside published values (A: read in the source, B: recalled, derived: from published inputs)"
+        for fields in summary["comparisons"]:
+            row = Comparison(*fields)
+            away = (
+                "" if row.z is None else f"   {row.z:+.1f} {'SE' if '(SE)' in row.published else 'SD'} away"
+            )
+            start = f"  {row.readout}, {row.when}:"
+            published = f"published {row.published}, {row.source}"
+            yield f"{start:58} {row.simulated:8.4g}   {published}{away}"
+    yield f"run folder: {folder}"
+    if (folder / "figures").is_dir():
+        yield f"pictures:   {folder / 'figures'}"

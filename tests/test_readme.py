@@ -1,0 +1,46 @@
+"""What the README shows does run."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lobule.case import Case, builtin_cases
+from lobule.experiments.cli import parse
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks("python")), names)
+    assert names["again"].hours == 168.0
+    assert names["model"].hours == 192.0
+    assert float(capsys.readouterr().out.split()[1]) > 1.0  # more iron in zone 1 than in zone 3
+
+
+def test_case_of_the_readme_is_accepted() -> None:
+    (text,) = blocks("toml")
+    assert [hours for hours, _ in Case.model_validate(tomllib.loads(text)).events()] == [672.0, 840.0, 1008.0]
+
+
+def test_commands_of_the_readme_are_commands() -> None:
+    lines = re.findall(r"^    lobule ([^#\n]+)", README, re.MULTILINE)
+    assert len(lines) > 4
+    for line in lines:
+        assert parse(line.split()).command == line.split()[0]
+
+
+def test_readme_names_all_builtin_cases() -> None:
+    assert [name for name in builtin_cases() if f"| `{name}` |" not in README] == []
