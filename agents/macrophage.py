@@ -51,6 +51,7 @@ PARAMETERS = Parameters(
     hgf_m2=Parameter(50.0, "ag/h", 0.0, 500.0, "HGF of an M2 cell", "assumed"),
     ros_m1=Parameter(0.02, "fmol/h", 0.0, 1.0, "extracellular ROS of an M1 cell", "assumed"),
     ccl2_m1=Parameter(100.0, "ag/h", 0.0, 1000.0, "CCL2 of an M1 cell", "assumed"),
+    motility_bias=Parameter(0.3, "-", 0.0, 1.0, "share of its moves that go up the alarm signal", "assumed: a biased random walk"),
     motility=Parameter(0.2, "1/h", 0.0, 2.0, "moves to a neighbouring site up the alarm signal", "assumed: 23 um every five hours"),
 )  # fmt: skip
 

@@ -9,15 +9,18 @@ from lobule.agents.jit import kernel
 
 
 @kernel
-def climb(dt, seed, tick, rate, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
-    """Move cells with `moves` set to the neighbouring site with room where `signal` is highest.
+def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
+    """Move cells with `moves` set: a share of the moves up the signal, the others anywhere.
 
-    Places without a gradient (0.1 %) are settled by a keyed random direction.
+    A move up goes to the neighbouring site with room where `signal` is highest; where there is no gradient
+    (0.1 %) and in the other moves the direction is drawn.
 
     Parameters
     ----------
     rate : float
         Moves per hour.
+    bias : float
+        Share of moves that go up the signal.
     order : ndarray of int64, shape (n,)
         Rows in the order of their keys: who comes first takes the room.
     moves : ndarray of uint8, shape (n,)
@@ -38,7 +41,8 @@ def climb(dt, seed, tick, rate, order, key, site, moves, neighbours, room, signa
             j = neighbours[here, k]
             if j >= 0 and room[j] > 0 and signal[j] > signal[best]:
                 best = j
-        if signal[best] <= 1.001 * signal[here]:
+        wanders = uniform(seed, DIRECTION, tick, key[i], np.uint64(3)) >= bias
+        if wanders or signal[best] <= 1.001 * signal[here]:
             pick = int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * neighbours.shape[1])
             j = neighbours[here, pick]
             best = j if j >= 0 and room[j] > 0 else here

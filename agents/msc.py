@@ -41,6 +41,7 @@ PARAMETERS = Parameters(
     hgf_umbilical=Parameter(0.6, "-", 0.1, 2.0, "HGF of umbilical-cord over bone-marrow cells", "recalled, low confidence; ranges overlap"),
     ev_umbilical=Parameter(1.2, "-", 0.5, 3.0, "vesicles of umbilical-cord over bone-marrow cells", "recalled, low confidence; ranges overlap"),
     death=Parameter(0.0096, "1/h", 0.004, 0.03, "death in the liver", "assumed: half-life 3 d (1-7), rodent labelling"),
+    homing_bias=Parameter(0.3, "-", 0.0, 1.0, "share of its moves that go up CCL2", "assumed: a biased random walk"),
     homing=Parameter(0.1, "1/h", 0.0, 1.0, "moves to a neighbouring site up CCL2", "assumed"),
     differentiation=Parameter(1e-5, "1/h", 0.0, 1e-4, "differentiation to a hepatocyte where there is room", "recalled: below 1 %, functionally negligible"),
     oxygen_use=Parameter(0.03, "fmol/s", 0.0, 0.2, "oxygen consumption of one cell", "assumed"),

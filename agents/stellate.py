@@ -41,6 +41,7 @@ PARAMETERS = Parameters(
     tgfb_activated_share=Parameter(0.25, "-", 0.0, 1.0, "TGF-b activated around an activated cell over a myofibroblast", "assumed"),
     pdgf_activated=Parameter(1.0, "ag/h", 0.0, 1000.0, "PDGF of one activated cell or myofibroblast", "assumed"),
     hgf_quiescent=Parameter(100.0, "ag/h", 50.0, 200.0, "HGF of one quiescent cell", "recalled: 0.05-0.2 fg/h"),
+    migration_bias=Parameter(0.3, "-", 0.0, 1.0, "share of its moves that go up the alarm signal", "assumed: a biased random walk"),
     migration=Parameter(0.005, "1/h", 0.0, 0.5, "moves of an activated cell to a neighbouring site up the alarm signal", "assumed: 23 um every eight days"),
 )  # fmt: skip
 

@@ -118,7 +118,8 @@ def explain(case: Case) -> Iterator[str]:
     subject, tissue = case.subject, case.tissue
     genotype = GENOTYPES[subject.species][subject.genotype]
     yield f"  a {subject.sex} {genotype} {subject.species}, {age(subject.age_days)} old at the start"
-    yield f"  eats {case.diet.iron_percent:g} % iron"
+    iron = case.diet.iron_percent
+    yield "  eats what is normal for it" if iron is None else f"  eats {iron:g} % iron"
     yield "Tissue"
     layout = tissue.lobules
     lobules = count(layout, "lobule") if isinstance(layout, int) else f"{layout[0]} x {layout[1]} lobules"

@@ -254,7 +254,7 @@ class Exchange:
         )
 
     def _share_out(self, delivered: float, dt: float) -> float:
-        """Set the iron field such that cells take up `delivered` fmol in `dt` hours; return the inlet (uM)."""
+        """Set the iron field such that cells take up `delivered` fmol in `dt` hours; return the inlet, uM."""
         fields = self.fields
         unit = float(self.uptake[:, IRON] @ fields.c[:, IRON]) * dt * FMOL_PER_UM_PL
         inlet = delivered / unit if unit > 0.0 else 0.0

@@ -44,8 +44,8 @@ def live(model: Lobule, dt: float, levels: Mapping[str, float], delivery: Delive
     _handle_stellate_cells(model, dt, behaviours["stellate"])
     _handle_macrophages(model, dt, behaviours)
     _handle_msc(model, dt, behaviours["msc"])
-    alarm = model.fields["damp"] + model.fields["ccl2"]
-    model.population.move(dt, model.seed, model.tick, alarm, np.ascontiguousarray(model.fields["ccl2"]))
+    alarm, ccl2 = (np.ascontiguousarray(model.fields[name]) for name in ("damp", "ccl2"))
+    model.population.move(dt, model.seed, model.tick, alarm, ccl2)
     for table in tables.values():
         table["age"] += dt
 

@@ -115,7 +115,8 @@ class Lobule(mesa.Model):
             )
         self.ledger = Ledger()
         self.body = Body(values["body"], growth, subject.age_days, hfe, self.ledger)
-        self.body.diet_percent = self.case.diet.iron_percent
+        if self.case.diet.iron_percent is not None:
+            self.body.diet_percent = self.case.diet.iron_percent
         self.levels = Levels(values["drugs"], values["msc"].lung_half_life)
         self.deaths = 0
         self.tick = np.uint64(0)

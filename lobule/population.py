@@ -257,14 +257,12 @@ class Population:
         wakeful = (self.tables["stellate"]["stage"] >= stellate.ACTIVATED).astype(np.uint8)
         roused = (self.tables["macrophage"]["polarisation"] != macrophage.RESTING).astype(np.uint8)
         everyone = np.ones(len(self.tables["msc"]), np.uint8)
-        room = self.room()
-        for name, rate, moves, signal in (
-            ("stellate", self.values["stellate"].migration, wakeful, alarm),
-            ("macrophage", self.values["macrophage"].motility, roused, alarm),
-            ("msc", self.values["msc"].homing, everyone, ccl2),
+        room, around, p = self.room(), self.tissue.neighbours, self.values
+        for name, rate, bias, moves, signal in (
+            ("stellate", p["stellate"].migration, p["stellate"].migration_bias, wakeful, alarm),
+            ("macrophage", p["macrophage"].motility, p["macrophage"].motility_bias, roused, alarm),
+            ("msc", p["msc"].homing, p["msc"].homing_bias, everyone, ccl2),
         ):
-            table = self.tables[name]
-            if len(table):
-                order = np.argsort(table["key"])
-                around = self.tissue.neighbours
-                climb(dt, seed, tick, rate, order, table["key"], table["site"], moves, around, room, signal)
+            key, site = self.tables[name]["key"], self.tables[name]["site"]
+            if key.size:
+                climb(dt, seed, tick, rate, bias, np.argsort(key), key, site, moves, around, room, signal)

@@ -111,8 +111,8 @@ class Clock(Section):
 class Diet(Section):
     """What the subject eats at the start."""
 
-    iron_percent: float = Field(default=0.02, ge=0, le=5)
-    """Iron, percent of the diet's mass; standard rodent chow has 0.02."""
+    iron_percent: float | None = Field(default=None, ge=0, le=5)
+    """Iron, percent of the diet's mass; what is normal for the species when absent (rodent chow 0.02)."""
 
 
 class Record(Section):

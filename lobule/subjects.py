@@ -38,7 +38,7 @@ _TABLES = {"mouse": _MOUSE, "rat": _RAT, "human": _HUMAN}
 
 @dataclass(frozen=True)
 class Reference:
-    """A healthy subject: weights in g, iron in umol, liver iron in umol/g dry weight, absorption in umol/h."""
+    """A healthy subject: weights in g, iron in umol, liver iron in umol/g dry, absorption in umol/h."""
 
     body_weight: float
     liver_weight: float

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from lobule.agents import chance, hepatocyte, macrophage, msc, stellate
+from lobule.agents import chance, hepatocyte
 from lobule.agents.chance import daughter_key, poisson, uniform
 from lobule.agents.declare import Column, Parameter, Parameters
 from lobule.agents.jit import kernel
-from lobule.agents.migration import climb
 from lobule.agents.table import CellTable
 
 U = np.uint64

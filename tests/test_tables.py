@@ -51,3 +51,10 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("folder", ["agents", "lobule", "experiments"])
+def test_architecture_names_every_module(folder: str) -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    names = [path.name for path in (DOCS.parent / folder).glob("*.py") if not path.name.startswith("__")]
+    assert [name for name in names if f"`{name}`" not in page] == []

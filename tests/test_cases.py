@@ -1,0 +1,138 @@
+"""The built-in cases show what they say they show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lobule import Lobule
+from lobule.case import builtin_cases, load_case
+
+from .model_cases import assert_iron_is_sound, assert_tissue_is_sound, small
+
+
+def course(model: Lobule, days: float, every: float = 1.0) -> dict[str, np.ndarray]:
+    """Return the readouts of `model` over some days, hour 0 included."""
+    rows = [model.readouts()]
+    for _ in range(round(days / every)):
+        model.run(days=every)
+        rows.append(model.readouts())
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def test_every_built_in_case_says_what_it_is():
+    assert {"hfe-mouse", "wild-type-mouse", "ccl4-mouse", "hfe-mouse-msc"} <= set(builtin_cases())
+    for name in builtin_cases():
+        case = load_case(name)
+        assert case.name == name and case.title and len(case.description) > 100
+
+
+@pytest.mark.parametrize("name", sorted(builtin_cases()))
+def test_every_built_in_case_starts_in_order(name):
+    model = Lobule(name, settings={"tissue.lobules": 1}).run(days=1)
+    assert_tissue_is_sound(model)
+    assert_iron_is_sound(model)
+    assert model.readouts()["stellate_activated"] <= 3
+
+
+def test_carbon_tetrachloride_kills_around_the_central_vein_and_calls_macrophages():
+    """One dose on day 1, five days: pericentral necrosis, a peak of ALT that falls, a rise of M1."""
+    once = {"treatments.0.every_days": 30.0, "treatments.0.until_day": 27.0}
+    model = small("ccl4-mouse", **{key.replace(".", "__"): value for key, value in once.items()})
+    start = set(model.population.tables["hepatocyte"]["site"].tolist())
+    model.run(days=2)
+    gone = np.array(sorted(start - set(model.population.tables["hepatocyte"]["site"].tolist())))
+    zone = np.bincount(model.tissue.zone[gone], minlength=4)
+    sites = np.bincount(model.tissue.zone[np.array(sorted(start))], minlength=4)
+    assert zone[3] / sites[3] > 10 * (zone[1] + 1) / sites[1] or (zone[1] == 0 and zone[3] > 20)
+    seen = course(model, 4.0, 0.25)
+    base = model.values["body"].alt_baseline
+    assert seen["alt_iu_per_l"][0] > 5 * base
+    assert seen["alt_iu_per_l"][-1] < 0.2 * seen["alt_iu_per_l"].max()
+    assert seen["macrophages_m1"].max() > 5
+    assert seen["hepatocytes"][-1] > seen["hepatocytes"].min()  # division fills the gaps
+
+
+def test_the_hfe_mouse_loads_around_the_portal_tracts_first():
+    model, control = small(), small("wild-type-mouse")
+    for each in (model, control):
+        each.run(days=14)
+    r = model.readouts()
+    assert r["lic_mg_per_g"] > 2.0 * control.readouts()["lic_mg_per_g"]
+    assert r["iron_zone1_to_zone3_ratio"] > 1.5
+    assert r["transferrin_saturation_percent"] > control.readouts()["transferrin_saturation_percent"]
+    assert r["iron_in_hepatocytes_percent"] > 80.0
+
+
+def test_msc_of_the_built_in_case_arrive_and_leave():
+    model = Lobule("hfe-mouse-msc", settings={"treatments.0.day": 1.0}).run(days=1.05)
+    first = model.readouts()["msc"]
+    assert first > 0
+    assert model.run(days=14).readouts()["msc"] < first
+
+
+# Zhou 1998, 10 weeks: mean, standard error (mg/g dry weight)
+ZHOU = {"hfe-mouse": (1.660, 0.286), "wild-type-mouse": (0.370, 0.087)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(ZHOU))
+def test_liver_iron_at_ten_weeks_is_as_published(name):
+    r = Lobule(name).run().readouts()
+    mean, error = ZHOU[name]
+    assert r["lic_mg_per_g"] == pytest.approx(mean, abs=2.0 * error)
+    if name == "hfe-mouse":
+        assert 1.5 <= r["iron_zone1_to_zone3_ratio"] <= 7.5
+    assert r["collagen_area_percent"] < load_baseline() + 0.5
+    assert r["myofibroblasts"] <= 0.01 * (r["stellate_quiescent"] + r["stellate_activated"])
+    assert r["iron_ledger_error"] < 1e-9
+
+
+def load_baseline() -> float:
+    return 100.0 * (1.0 - np.exp(-small().matrix.values.baseline / 100.0))
+
+
+@pytest.mark.slow
+def test_scar_by_carbon_tetrachloride_comes_in_order_and_heals():
+    """After the first dose: deaths, then M1, then activated stellate cells, then collagen; each then falls."""
+    model = Lobule("ccl4-mouse")
+    first = course(model, 4.5, 0.25)  # the first dose is on day 1, the second on day 4.5
+    rest = course(model, 56.0 - 4.5)
+    rise = {
+        name: float(first["hours"][np.argmax(first[name] > first[name][0] + 0.5 * np.ptp(first[name]))])
+        for name in ("hepatocyte_deaths", "alt_iu_per_l", "macrophages_m1")
+    }
+    assert rise["alt_iu_per_l"] <= rise["hepatocyte_deaths"] + 12.0
+    assert rise["hepatocyte_deaths"] < rise["macrophages_m1"]
+    peak = {
+        name: float(rest["hours"][np.argmax(rest[name])]) / 24.0
+        for name in ("macrophages_m1", "stellate_activated", "collagen_area_percent")
+    }
+    assert peak["macrophages_m1"] <= peak["stellate_activated"] <= peak["collagen_area_percent"] + 1.0
+    last_dose = 1.0 + 3.5 * 7
+    assert last_dose < peak["collagen_area_percent"] < last_dose + 10.0
+    for name, left in (
+        ("alt_iu_per_l", 0.2),
+        ("macrophages_m1", 0.2),
+        ("stellate_activated", 0.35),
+        ("collagen_area_percent", 0.6),
+    ):
+        base = first[name][0]
+        assert rest[name][-1] - base < left * (rest[name].max() - base), name
+    assert rest["hepatocytes"][-1] > 0.95 * first["hepatocytes"][0]
+    assert_iron_is_sound(model)
+
+
+@pytest.mark.slow
+def test_a_wild_type_mouse_is_quiet_for_eighteen_months():
+    case = load_case("wild-type-mouse", {"tissue.lobules": 1})
+    model = Lobule(case.with_days(540.0)[0])
+    n, baseline = len(model.population.tables["hepatocyte"]), model.matrix.values.baseline
+    seen = course(model, 540.0, 30.0)
+    grown = seen["age_days"] >= 80.0
+    assert np.all((seen["lic_mg_per_g"][grown] > 0.30) & (seen["lic_mg_per_g"][grown] < 0.55))
+    assert np.all(np.abs(seen["hepatocytes"] / n - 1.0) < 0.03)
+    assert np.all(seen["stellate_activated"] <= 3)
+    assert model.matrix.collagen.max() - baseline < 0.5
+    assert_iron_is_sound(model)
+    assert_tissue_is_sound(model)
