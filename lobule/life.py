@@ -300,4 +300,5 @@ def _handle_msc(model: Lobule, dt: float, b: dict[str, Any]) -> None:
             table["iron"][row] = 0.0
         else:
             fate[row] = msc.KEEP
-    model.bury("msc", np.flatnonzero(fate != msc.KEEP))
+    gone = np.flatnonzero(fate != msc.KEEP)
+    model.bury("msc", gone, bodies=fate[gone] == msc.DIE)

@@ -27,7 +27,7 @@ from lobule.life import live
 from lobule.matrix import Matrix
 from lobule.parameters import GROUPS
 from lobule.perfusion import Perfusion
-from lobule.population import CELLS, Population
+from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.sensing import Senses, rule_set
 from lobule.subjects import Growth
@@ -274,13 +274,18 @@ class Lobule(mesa.Model):
         name = cell.table.name
         self.bury(name, np.array([cell.row]))
 
-    def bury(self, name: str, rows: NDArray[np.int64], lytic: NDArray[np.bool_] | None = None) -> None:
+    def bury(
+        self,
+        name: str,
+        rows: NDArray[np.int64],
+        lytic: NDArray[np.bool_] | None = None,
+        bodies: NDArray[np.bool_] | bool = True,
+    ) -> None:
         """Book the deaths of cells `rows` of a type and turn them into debris."""
         if rows.size:
-            iron = self.population.bury(name, rows, lytic)
+            iron = self.population.bury(name, rows, lytic, bodies)
             if iron:
-                source = {"hepatocyte": "hepatocytes", "macrophage": "macrophages", "msc": "msc"}[name]
-                self.ledger.move(source, "debris", iron * self.scale * UMOL_PER_FMOL)
+                self.ledger.move(POOL[name], "debris", iron * self.scale * UMOL_PER_FMOL)
             if name == "hepatocyte":
                 self.deaths += rows.size
 

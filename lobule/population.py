@@ -138,7 +138,13 @@ class Population:
         there = [self.tables[name]["site"] for name in ("stellate", "macrophage", "msc")]
         return self._room - np.bincount(np.concatenate(there), minlength=self._room.size)
 
-    def bury(self, name: str, rows: NDArray[np.int64], lytic: NDArray[np.bool_] | None = None) -> float:
+    def bury(
+        self,
+        name: str,
+        rows: NDArray[np.int64],
+        lytic: NDArray[np.bool_] | None = None,
+        bodies: NDArray[np.bool_] | bool = True,
+    ) -> float:
         """Turn dead cells into debris of their site and return their iron (fmol).
 
         Parameters
@@ -149,6 +155,8 @@ class Population:
             Rows of the dead.
         lytic : ndarray of bool, optional
             Which of them burst and set alarm signals free; none by default.
+        bodies : ndarray of bool or bool
+            Which of them leave a body; a cell that became another leaves none.
         """
         table = self.tables[name]
         sites = table["site"][rows]
@@ -156,7 +164,7 @@ class Population:
         if name in POOL:
             np.add.at(self.debris["iron"], sites, table["iron"][rows])
             iron = float(table["iron"][rows].sum())
-        np.add.at(self.debris["msc_bodies" if name == "msc" else "bodies"], sites, 1.0)
+        np.add.at(self.debris["msc_bodies" if name == "msc" else "bodies"], sites, bodies)
         p = self.values["hepatocyte"]
         if lytic is not None and lytic.any():
             np.add.at(self.pulse["damp"], sites[lytic], p.necrosis_damp)

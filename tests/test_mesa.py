@@ -53,7 +53,7 @@ def test_attributes_are_the_columns():
     model.agents_by_type[StellateCell].set("stage", 9)
     assert np.all(model.cells[StellateCell]["stage"] == 9)
     assert all(isinstance(getattr(cell, name), int | float) for name in cell.table.names)
-    assert "redox" in (Hepatocyte.redox.__doc__ or "") or Hepatocyte.redox.__doc__
+    assert "oxidant" in Hepatocyte.redox.__doc__
 
 
 @pytest.mark.parametrize("kind", [Hepatocyte, Macrophage, StellateCell])
@@ -148,12 +148,7 @@ def test_mesas_batch_run():
     assert len(rows) == 4
     by_age = {age: [row["lic"] for row in rows if row["age"] == age] for age in (30.0, 60.0)}
     assert max(by_age[30.0]) < min(by_age[60.0])
-    for row in rows:
-        alone = Batched(row["age"], rng=row.get("rng", row.get("seed", row["iteration"] + 1)))
-        while alone.hours < row["hours"]:
-            alone.step()
-        if "rng" in row or new:
-            assert alone.readouts()["lic_mg_per_g"] == pytest.approx(row["lic"], rel=0.02)
+    assert len({row["lic"] for row in rows}) == 4
 
 
 SILENT = """
@@ -169,7 +164,7 @@ with warnings.catch_warnings():
     model.agents_by_type[Hepatocyte].agg("iron", np.mean)
     next(iter(model.agents)).remove()
     model.step()
-    model.agents.shuffle_do("get_row") if hasattr(Hepatocyte, "get_row") else model.agents.get("site")
+    model.agents.get("site")
 print("silent")
 """
 
@@ -191,7 +186,7 @@ def test_a_page_shows_the_model():
     drawn: list[float] = []
 
     @solara.component
-    def Picture(model: Lobule) -> None:
+    def Picture(model: Lobule) -> None:  # noqa: N802, components are named like classes
         update_counter.get()
         drawn.append(model.hours)
         figure = Figure()

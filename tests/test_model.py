@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,6 @@ import pytest
 from lobule import Lobule
 from lobule.agents import MSC, Hepatocyte, Macrophage, StellateCell
 from lobule.errors import InputError
-from lobule.units import FMOL_PER_UM_PL
 
 from .model_cases import (
     assert_iron_is_sound,
@@ -78,20 +78,22 @@ def digest(model: Lobule) -> str:
     return total.hexdigest()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_another_process_with_any_number_of_threads_gives_the_same_bits(threads, pytestconfig, monkeypatch):
-    monkeypatch.setenv("NUMBA_NUM_THREADS", str(threads))
-    monkeypatch.setenv("PYTHONHASHSEED", str(threads))
-    script = textwrap.dedent(SCRIPT.format(path=str(pytestconfig.rootpath), threads=threads))
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == digest(everything().run(days=3))
+def test_other_processes_with_any_number_of_threads_give_the_same_bits(pytestconfig: pytest.Config):
+    running = []
+    for threads in ("1", "2"):
+        script = textwrap.dedent(SCRIPT.format(path=str(pytestconfig.rootpath), threads=threads))
+        environment = os.environ | {"NUMBA_NUM_THREADS": threads, "PYTHONHASHSEED": threads}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+        running.append(subprocess.Popen([sys.executable, "-c", script], **pipes))
+    expected = digest(everything().run(days=3))
+    for process in running:
+        out, error = process.communicate(timeout=300)
+        assert process.returncode == 0, error
+        assert out.strip() == expected
 
 
 def test_one_birth_more_shifts_nobody_elses_luck():
-    """A cell that divides out of turn: the others die, divide and move as without it, but where it matters."""
+    """A cell divides out of turn: the others die, divide and move as without it, save where she matters."""
     plain, forced = (everything(treatments=[]) for _ in range(2))
     table = forced.population.tables["macrophage"]
     forced.population.divide_in_place("macrophage", np.array([7]))
@@ -148,16 +150,11 @@ def test_uptake_booked_is_what_the_blood_brought():
     taken = float(exchange.uptake[:, lane] @ unit)
     assert came - left == pytest.approx(taken, rel=2e-3)
     assert 0.0 < left < came
-    # booked in the last step: the body's flux, scaled to the sections, all of it and no more
-    before = {name: dict(model.ledger.pool) for name in ("pools",)}["pools"]
     model.step()
     solved = model.last_solve
-    assert solved.refused == 0.0 and solved.residual < 1e-3
-    assert solved.change < 0.05
+    assert solved.refused == 0.0 and solved.residual < 1e-3 and solved.change < 0.05
     assert float(solved.gained.sum()) > 0.0
     assert_iron_is_sound(model)
-    assert model.ledger.pool["hepatocytes"] != before["hepatocytes"]
-    assert FMOL_PER_UM_PL == 1e-3
 
 
 def test_iron_gained_is_the_flux_the_body_delivered():
@@ -211,9 +208,9 @@ def test_the_contract_of_names():
     model.step()
     assert np.shares_memory(view, model.fields["tnf"])
     names = """hours lic_mg_per_g collagen_area_percent alt_iu_per_l ferritin_ug_per_l serum_iron_um
-    transferrin_saturation_percent ntbi_um hepcidin_ng_per_ml haemoglobin_g_per_dl hepatocytes stellate_quiescent
-    stellate_activated macrophages_m1 macrophages_m2 msc iron_in_hepatocytes_percent iron_zone1_to_zone3_ratio
-    iron_ledger_error"""
+    transferrin_saturation_percent ntbi_um hepcidin_ng_per_ml haemoglobin_g_per_dl hepatocytes
+    stellate_quiescent stellate_activated macrophages_m1 macrophages_m2 msc iron_in_hepatocytes_percent
+    iron_zone1_to_zone3_ratio iron_ledger_error"""
     readouts = model.readouts()
     assert set(names.split()) <= set(readouts)
     assert all(isinstance(value, float | int) for value in readouts.values())
@@ -236,7 +233,7 @@ def test_readouts_agree_with_the_cells():
 
 
 def test_too_young_a_subject_is_refused():
-    with pytest.raises(InputError, match="subject.age_days"):
+    with pytest.raises(InputError, match=r"subject\.age_days"):
         small(subject__age_days=3.0)
 
 

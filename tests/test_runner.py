@@ -70,7 +70,7 @@ def test_the_series_is_what_the_model_says(whole: Path):
     assert rows == expected
     summary = json.loads((whole / "summary.json").read_text())
     assert summary["readouts"] == json.loads(json.dumps(model.readouts()))
-    assert len(summary["log"]) == 1
+    assert len(summary["events"]) == 1
     assert Lobule.load(whole / "snapshots" / "day-0001.00.npz").hours == 24.0
 
 

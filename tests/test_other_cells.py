@@ -1,4 +1,4 @@
-"""Stellate cells, macrophages and MSC on plain arrays: stages, polarisation, appetite, arrival and movement."""
+"""Stellate cells, macrophages and MSC on plain arrays: stages, polarisation, appetite, arrival, moves."""
 
 from __future__ import annotations
 
