@@ -160,7 +160,6 @@ class Body:
         ledger.move(
             "spleen", "inflow", decays("spleen", LN2 / (p.spleen_release_half_life * day) * self.ferroportin)
         )
-        ledger.move("marrow", "red_cells", decays("marrow", 1.0 / (p.marrow_time * day)))
         lost = p.loss * UMOL_PER_UG / day * before.body_weight * dt
         lost = ledger.move("other", "loss", min(lost, decays("other", lost / dt / before.other)))
         returned = ledger.move("other", "inflow", decays("other", p.other_return / day))
@@ -172,6 +171,7 @@ class Body:
         need = min(max(need, 0.1 * production), p.marrow_cap * production)
         other_need = ref.other - before.other + lost + returned
         delivery = self._settle_plasma(dt, need, other_need, liver.transferrin_uptake)
+        ledger.move("marrow", "red_cells", decays("marrow", 1.0 / (p.marrow_time * day)))
         self._answer(dt, liver)
         return Delivery(delivery.ntbi, delivery.transferrin, to_liver)
 

@@ -91,16 +91,17 @@ def test_liver_iron_at_ten_weeks_is_as_published(name):
 
 @pytest.mark.slow
 def test_scar_by_carbon_tetrachloride_comes_in_order_and_heals():
-    """After the first dose: deaths, M1, activated stellate cells, collagen, in this order; each then falls."""
+    """After the first dose: deaths, M1, activated stellate cells, collagen, in order; each then falls."""
     model = Lobule("ccl4-mouse")
     first = course(model, 4.5, 0.25)  # the first dose is on day 1, the second on day 4.5
     rest = course(model, 56.0 - 4.5)
-    rise = {
-        name: float(first["hours"][np.argmax(first[name] > first[name][0] + 0.5 * np.ptp(first[name]))])
-        for name in ("hepatocyte_deaths", "alt_iu_per_l", "macrophages_m1")
+    once = {
+        name: float(first["hours"][np.argmax(first[name])])
+        for name in ("alt_iu_per_l", "macrophages_m1", "stellate_activated")
     }
-    assert rise["alt_iu_per_l"] <= rise["hepatocyte_deaths"] + 12.0
-    assert rise["hepatocyte_deaths"] < rise["macrophages_m1"]
+    assert 24.0 < once["alt_iu_per_l"] < once["macrophages_m1"] < once["stellate_activated"]
+    late = first["hepatocyte_deaths"][-1] - first["hepatocyte_deaths"][first["hours"] == 48.0][0]
+    assert late < 0.2 * first["hepatocyte_deaths"][-1]
     peak = {
         name: float(rest["hours"][np.argmax(rest[name])]) / 24.0
         for name in ("macrophages_m1", "stellate_activated", "collagen_area_percent")
@@ -127,7 +128,8 @@ def test_a_wild_type_mouse_is_quiet_for_eighteen_months():
     n, baseline = len(model.population.tables["hepatocyte"]), model.matrix.values.baseline
     seen = course(model, 540.0, 30.0)
     grown = seen["age_days"] >= 80.0
-    assert np.all((seen["lic_mg_per_g"][grown] > 0.30) & (seen["lic_mg_per_g"][grown] < 0.55))
+    lic = seen["lic_mg_per_g"][grown]  # B6 mice on an adequate diet: 0.441 +/- 0.085 mg/g, five animals
+    assert np.all((lic > 0.441 - 2 * 0.085) & (lic < 0.441 + 2 * 0.085))
     assert np.all(np.abs(seen["hepatocytes"] / n - 1.0) < 0.03)
     assert np.all(seen["stellate_activated"] <= 3)
     assert model.matrix.collagen.max() - baseline < 0.5

@@ -249,15 +249,21 @@ def test_msc_die_convert_and_are_licensed():
 
 
 @settings(max_examples=100)
-@given(n=st.integers(1, 40), salt=st.integers(0, 10**6), rate=st.floats(0.0, 10.0), flat=st.booleans())
-def test_climbing_respects_room_and_loses_nobody(n, salt, rate, flat):
+@given(
+    n=st.integers(1, 40),
+    salt=st.integers(0, 10**6),
+    rate=st.floats(0.0, 10.0),
+    bias=st.sampled_from([0.0, 0.3, 1.0]),
+    flat=st.booleans(),
+)
+def test_climbing_respects_room_and_loses_nobody(n, salt, rate, bias, flat):
     rng, sites, most = np.random.default_rng(salt), 9, 4
     site = np.repeat(np.arange(sites), most)[rng.permutation(sites * most)[:n]].astype(np.int32)
     room = most - np.bincount(site, minlength=sites)
     moves = (rng.random(site.size) < 0.7).astype(np.uint8)
     key = np.array([daughter_key(U(salt), U(i)) for i in range(site.size)], U)
     before, signal = site.copy(), np.ones(sites) if flat else rng.random(sites)
-    climb(1.0, SEED, TICK, rate, np.argsort(key), key, site, moves, ring(sites), room, signal)
+    climb(1.0, SEED, TICK, rate, bias, np.argsort(key), key, site, moves, ring(sites), room, signal)
     assert np.array_equal(room, most - np.bincount(site, minlength=sites)) and np.all(room >= 0)
     assert np.array_equal(site[moves == 0], before[moves == 0])
     apart = (site - before) % sites
@@ -271,13 +277,26 @@ def test_cells_gather_at_the_peak_and_wander_without_one():
     key, moves, order = np.arange(6, dtype=U), np.ones(6, np.uint8), np.arange(6)
     room = np.full(sites, 100)
     for tick in range(60):
-        climb(1.0, SEED, U(tick), 0.5, order, key, site, moves, ring(sites), room, signal)
+        climb(1.0, SEED, U(tick), 0.5, 1.0, order, key, site, moves, ring(sites), room, signal)
     assert np.all(np.abs(site - 4) <= 1)
     lost = np.full(3000, 4, np.int32)
     key = np.arange(3000, dtype=U)
     climb(
-        1.0, SEED, TICK, 50.0, np.arange(3000), key, lost, np.ones(3000, np.uint8), ring(sites),
+        1.0, SEED, TICK, 50.0, 1.0, np.arange(3000), key, lost, np.ones(3000, np.uint8), ring(sites),
         np.full(sites, 10**6), np.ones(sites),
     )  # fmt: skip
     left, right = float((lost == 3).mean()), float((lost == 5).mean())
     assert left > 0.05 and abs(left - right) < 0.05
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.3, 1.0])
+def test_the_bias_is_the_share_of_moves_that_go_up(bias):
+    """Six neighbours of one site, the third of them the highest: a wanderer finds it one time in eight."""
+    star = np.full((7, 8), -1, np.int32)
+    star[0, :6] = np.arange(1, 7)
+    site, key = np.zeros(N, np.int32), KEYS
+    signal = np.array([1.0, 1.1, 1.2, 2.0, 1.2, 1.1, 1.0])
+    order, moves, room = np.arange(N), np.ones(N, np.uint8), np.full(7, 10**6)
+    climb(1.0, SEED, TICK, 50.0, bias, order, key, site, moves, star, room, signal)
+    assert near(float((site == 3).mean()), bias + (1.0 - bias) / 8.0)
+    assert near(float((site == 1).mean()), (1.0 - bias) / 8.0)
