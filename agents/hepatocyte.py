@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lobule.agents.cell import Cell
 from lobule.agents.chance import DEATH, DIRECTION, DIVISION, SENESCENCE, uniform
@@ -39,7 +42,7 @@ PARAMETERS = Parameters(
     normal_iron=Parameter(15.0, "fmol", 5.0, 60.0, "iron of a normal cell", "derived: 370-440 ug/g dry weight in the mouse (Zhou 1998)", {"human": 40.0}),
     haemosiderin_threshold=Parameter(390.0, "fmol", 100.0, 1000.0, "iron above which ferritin turns to haemosiderin", "recalled: above about 10 mg/g a growing share"),
     haemosiderin_half_time=Parameter(90.0, "d", 10.0, 365.0, "half-time of that", "assumed"),
-    chelation_rate=Parameter(0.002, "1/h", 0.0, 0.05, "iron lost to saturating chelator when labile iron is at its maximum", "assumed: of the order of 0.5 mg/kg/day at 30 mg/kg deferasirox"),
+    chelation_rate=Parameter(0.00035, "1/h", 0.0, 0.01, "iron lost to saturating chelator when labile iron is at its maximum", "derived: about 0.5 mg/kg/day at 30 mg/kg deferasirox in man at 15 mg/g"),
     chelator_half=Parameter(20.0, "uM", 1.0, 100.0, "chelator for half effect", "assumed, of the order of trough levels"),
     apoptosis=Parameter(1.46e-4, "1/h", 2e-5, 5e-4, "death of a healthy cell, without leak", "hepatocytes live 200-400 d in the mouse (Malato 2011), under 3 years in man (Heinke 2022)", {"human": 3.75e-5}),
     division=Parameter(0.01, "1/h", 0.001, 0.06, "commitment to division beside vacant sites without growth factors", "assumed; up to 0.035 with them, from partial hepatectomy"),
@@ -87,12 +90,20 @@ class Hepatocyte(Cell):
     columns = COLUMNS
 
 
+def chelatable(dt: float, p: Any, iron: NDArray[np.float64], chelator: NDArray[np.float64]) -> float:
+    """Return the iron (fmol) that cells with `iron` (fmol) would give to `chelator` (uM) in `dt` hours."""
+    above = np.maximum(0.0, iron - p.normal_iron)
+    rate = p.chelation_rate * above / (above + p.labile_half_iron) * chelator / (chelator + p.chelator_half)
+    return float(dt * (rate * iron).sum())
+
+
 @kernel
 def handle_iron(  # type: ignore[no-untyped-def]
     dt,
     p,
     ferroportin,
     chelator,
+    bound_share,
     b_export,
     gained,
     iron,
@@ -111,6 +122,8 @@ def handle_iron(  # type: ignore[no-untyped-def]
         Ferroportin under hepcidin, 1 in health.
     chelator, b_export, gained : ndarray, shape (n,)
         Chelator at the cell (uM), factor on export, iron taken up in the step (fmol).
+    bound_share : float
+        Factor on chelation, below 1 when the drug in the body could not bind all that cells would give.
     exported, chelated : ndarray, shape (n,)
         Written: iron that left to plasma and with the chelator (fmol), never more than there is.
     """
@@ -119,7 +132,7 @@ def handle_iron(  # type: ignore[no-untyped-def]
         k_export = p.export_rate * ferroportin * b_export[i] * fold[i] / (full + p.export_half_iron)
         above = max(0.0, full - p.normal_iron)
         excess = above / (above + p.labile_half_iron)  # of labile iron before the chelator has bound any
-        k_chelate = p.chelation_rate * excess * chelator[i] / (chelator[i] + p.chelator_half)
+        k_chelate = bound_share * p.chelation_rate * excess * chelator[i] / (chelator[i] + p.chelator_half)
         left = full / (1.0 + dt * (k_export + k_chelate))
         exported[i] = dt * k_export * left
         chelated[i] = dt * k_chelate * left
@@ -144,7 +157,7 @@ def oxidise(dt, p, capacity, b_load, b_recovery, fold, redox, antioxidant, perox
     """
     for i in range(redox.size):
         k = b_recovery[i]
-        loss = p.antioxidant_loss * k * max(0.0, redox[i] - 1.0)
+        loss = p.antioxidant_loss * p.antioxidant_recovery * max(0.0, redox[i] - 1.0)
         antioxidant[i] = (antioxidant[i] + dt * k) / (1.0 + dt * (k + loss))
         redox[i] = min(p.redox_max, (1.0 + b_load[i] / capacity[i]) / antioxidant[i])
         drive = fold[i] * redox[i] - 1.0

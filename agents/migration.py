@@ -43,9 +43,9 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
                 best = j
         wanders = uniform(seed, DIRECTION, tick, key[i], np.uint64(3)) >= bias
         if wanders or signal[best] <= 1.001 * signal[here]:
-            pick = int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * neighbours.shape[1])
-            j = neighbours[here, pick]
-            best = j if j >= 0 and room[j] > 0 else here
+            around = neighbours[here][neighbours[here] >= 0]
+            j = around[int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * around.size)]
+            best = j if room[j] > 0 else here
         room[here] += 1
         room[best] -= 1
         site[i] = best

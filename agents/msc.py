@@ -64,7 +64,7 @@ class MSC(Cell):
 
 
 @kernel
-def seed_dose(mean, seed, tick, dose, weight, site, key):  # type: ignore[no-untyped-def]
+def seed_dose(mean, seed, tick, dose, weight, room, site, key):  # type: ignore[no-untyped-def]
     """Draw how many cells of a dose land in the sections, and where.
 
     Parameters
@@ -75,18 +75,26 @@ def seed_dose(mean, seed, tick, dose, weight, site, key):  # type: ignore[no-unt
         Number of the dose in the case, so that each has its own luck.
     weight : ndarray, shape (n_sites,)
         Cumulative probability of each site.
+    room : ndarray of int64, shape (n_sites,)
+        How many more cells find room at each site; changed as they land.
 
     Returns
     -------
     int
-        Number of cells; `site` and `key` receive where and who.
+        Number of cells that found room; `site` and `key` receive where and who.
     """
-    count = min(poisson(mean, seed, ARRIVAL, tick, dose), site.size)
-    for n in range(count):
-        u = uniform(seed, PLACE, tick, dose, np.uint64(n)) * weight[-1]
-        site[n] = np.searchsorted(weight, u, side="right")
-        key[n] = mix(mix(mix(mix(ARRIVAL, dose), tick), np.uint64(site[n])), np.uint64(n))
-    return count
+    n = 0
+    for slot in range(poisson(mean, seed, ARRIVAL, tick, dose)):
+        if n == site.size:
+            break
+        u = uniform(seed, PLACE, tick, dose, np.uint64(slot)) * weight[-1]
+        j = np.searchsorted(weight, u, side="right")
+        if room[j] > 0:
+            room[j] -= 1
+            site[n] = j
+            key[n] = mix(mix(mix(mix(ARRIVAL, dose), tick), np.uint64(j)), np.uint64(slot))
+            n += 1
+    return n
 
 
 @kernel

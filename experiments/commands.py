@@ -16,7 +16,6 @@ from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
 from lobule.experiments.folders import check_new_folder, check_resumable, read_manifest
 from lobule.experiments.progress import Progress
-from lobule.experiments.report import report
 from lobule.kernel_cache import is_warm, mark_warm
 
 
@@ -31,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise KeyboardInterrupt(f"; go on with: lobule run --resume {progress.folder}") from None
     mark_warm()
+    from lobule.experiments.report import report  # it needs the compiler, which looking up does not
+
     for line in report(folder):
         print(line)
     return 0

@@ -138,4 +138,9 @@ def doses_before(events: Sequence[tuple[float, Treatment]], index: int) -> int:
     The number is the key of the dose's chance: no other event, and no empty dose, shifts it.
     """
     hours = events[index][0]
-    return sum(at == hours and isinstance(dose, MSCDose) and dose.cells > 0.0 for at, dose in events[:index])
+    count = 0
+    while index > 0 and events[index - 1][0] == hours:
+        index -= 1
+        dose = events[index][1]
+        count += isinstance(dose, MSCDose) and dose.cells > 0.0
+    return count

@@ -94,11 +94,14 @@ def _exchange(
         _book(model, "hepatocytes", "other", by_transferrin)
     chelator = np.ascontiguousarray(model.fields["chelator"][table["site"]])
     exported, chelated = np.empty(len(table)), np.empty(len(table))
+    capacity = levels["capacity"] * model.body.reference.body_weight * 1e-3 * per_section
+    wanted = hepatocyte.chelatable(dt, h, table["iron"] + gained, chelator)
     hepatocyte.handle_iron(
         dt,
         h,
         model.body.ferroportin,
         chelator,
+        min(1.0, capacity / wanted) if wanted > 0.0 else 0.0,
         behaviours["hepatocyte"]["iron_export"],
         gained,
         table["iron"],
@@ -111,6 +114,8 @@ def _exchange(
     )
     _book(model, "hepatocytes", "inflow", float(exported.sum()))
     _book(model, "hepatocytes", "chelation", float(chelated.sum()))
+    if capacity > 0.0:
+        model.levels.spend(min(1.0, float(chelated.sum()) / capacity))
 
     table = tables["macrophage"]
     if len(table):

@@ -85,6 +85,8 @@ class Lobule(mesa.Model):
     ) -> None:
         self.case = load_case(case, settings)
         seed = self.case.seed if rng is None else int(rng)
+        if not 0 <= seed < 2**63:
+            raise InputError(f"rng = {seed} -> a seed is a whole number from 0 to 2**63 - 1")
         super().__init__(rng=seed)
         self.seed = np.uint64(seed)
         subject, layout = self.case.subject, self.case.tissue
@@ -125,7 +127,6 @@ class Lobule(mesa.Model):
         self.log: list[tuple[float, str]] = []
         self._events = self.case.events()
         self.next_event = 0
-        self._starts = [*self.case.clock.steps()]
         self._populate()
         self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
@@ -168,13 +169,12 @@ class Lobule(mesa.Model):
     @property
     def step_hours(self) -> float:
         """Length of the coming step, h; past the end of the case that of its last phase."""
-        index = min(int(self.tick), len(self._starts) - 1)
-        return self._starts[index][1]
+        return self.case.clock.step_at(int(self.tick))[1]
 
     @property
     def last_step_hours(self) -> float:
         """Length of the step just made, h; 0 before the first."""
-        return self.hours - self._hours_at(int(self.tick) - 1) if self.tick else 0.0
+        return self.case.clock.step_at(int(self.tick) - 1)[1] if self.tick else 0.0
 
     def ledger_error(self) -> float:
         """Return the relative error of the iron account, the cells' own columns held against it."""
@@ -203,13 +203,7 @@ class Lobule(mesa.Model):
             self.perfuse()
         live(self, dt, levels, delivery)
         self.tick = np.uint64(int(self.tick) + 1)
-        self.hours = self._hours_at(int(self.tick))
-
-    def _hours_at(self, tick: int) -> float:
-        if tick < len(self._starts):
-            return self._starts[tick][0]
-        start, length = self._starts[-1]
-        return start + length * (tick - len(self._starts) + 1)
+        self.hours = self.case.clock.step_at(int(self.tick))[0]
 
     def _carry_out(self, treatment: Any, number: int) -> None:
         text = carry_out(self, treatment, number)

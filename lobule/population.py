@@ -28,7 +28,6 @@ IRON_COLUMNS = {
     "macrophage": ("iron",),
     "msc": ("iron",),
 }
-_ROOM = 4096  # most arrivals of one kind in one step
 
 
 @kernel
@@ -138,6 +137,12 @@ class Population:
         there = [self.tables[name]["site"] for name in ("stellate", "macrophage", "msc")]
         return self._room - np.bincount(np.concatenate(there), minlength=self._room.size)
 
+    def _vacancies(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]]:
+        """Return the room of each site, and arrays for the sites and keys of as many arrivals."""
+        room = self.room()
+        most = int(np.maximum(room, 0).sum())
+        return room, np.empty(most, np.int32), np.empty(most, np.uint64)
+
     def bury(
         self,
         name: str,
@@ -216,8 +221,8 @@ class Population:
 
     def recruit(self, dt: float, seed: Any, tick: Any, rate: NDArray[np.float64], iron: float) -> int:
         """Let monocytes arrive at `rate` (cells per site and hour) with `iron` fmol each; return how many."""
-        site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
-        n = macrophage.arrive(dt, seed, tick, rate, self.room(), site, key)
+        room, site, key = self._vacancies()
+        n = macrophage.arrive(dt, seed, tick, rate, room, site, key)
         if n:
             self.tables["macrophage"].add(
                 key=key[:n],
@@ -241,8 +246,8 @@ class Population:
         weight = self.parenchyma * 1.0
         if dose.route != "intrahepatic":
             weight *= np.exp(-self.tissue.portal_central / p.lodging_depth)
-        site, key = np.empty(_ROOM, np.int32), np.empty(_ROOM, np.uint64)
-        n = int(msc.seed_dose(mean, seed, tick, np.uint64(number), np.cumsum(weight), site, key))
+        room, site, key = self._vacancies()
+        n = int(msc.seed_dose(mean, seed, tick, np.uint64(number), np.cumsum(weight), room, site, key))
         if n:
             primed = p.primed_licence if dose.primed else 0.0
             self.tables["msc"].add(

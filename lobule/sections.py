@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -89,13 +88,16 @@ class Clock(Section):
         """Length of the run (h)."""
         return sum(phase.steps * phase.step_hours for phase in self.phases)
 
-    def steps(self) -> Iterator[tuple[float, float]]:
-        """Yield the start and the length (h) of every step."""
+    def step_at(self, tick: int) -> tuple[float, float]:
+        """Return the start and the length (h) of step `tick`; past the end the last phase goes on."""
         start = 0.0
-        for phase in self.phases:
-            for i in range(phase.steps):
-                yield start + i * phase.step_hours, phase.step_hours
+        for phase in self.phases[:-1]:
+            if tick < phase.steps:
+                return start + tick * phase.step_hours, phase.step_hours
+            tick -= phase.steps
             start += phase.steps * phase.step_hours
+        length = self.phases[-1].step_hours
+        return start + tick * length, length
 
     def step_start(self, hours: float) -> float:
         """Return the first start of a step at or after `hours` (h); the end of the run when there is none."""

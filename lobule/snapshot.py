@@ -107,6 +107,7 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.perfusion.solve(arrays["perfused"])
     model.perfuse()
     model.exchange.curve = OxygenCurve(model.values["oxygen"], meta["haemoglobin"])
+    model.steps = meta["tick"]
     model.tick, model.hours = np.uint64(meta["tick"]), meta["hours"]
     model.next_event, model.deaths, model.scale = meta["next_event"], meta["deaths"], meta["scale"]
     model.log = [(hours, text) for hours, text in meta["log"]]

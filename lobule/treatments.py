@@ -63,10 +63,11 @@ class Levels:
         Returns
         -------
         dict
-            ``chelator`` (iron-binding capacity, uM), ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
+            ``chelator`` (iron-binding capacity in plasma, uM), ``capacity`` (iron that all of it can bind,
+            umol per kg of body), ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
         """
         p = self.values
-        mean = {"chelator": 0.0}
+        mean = {"chelator": 0.0, "capacity": 0.0}
         for drug in CHELATORS:
             k = LN2 / getattr(p, f"{drug}_half_life")
             given = 0.0
@@ -77,7 +78,9 @@ class Levels:
                     infusion[2] -= span
             before = self.chelator[drug]
             self.chelator[drug] = (before + given) / (1.0 + k * dt)
-            mean["chelator"] += self.chelator[drug] * getattr(p, f"{drug}_iron")
+            bound = getattr(p, f"{drug}_iron")
+            mean["chelator"] += self.chelator[drug] * bound
+            mean["capacity"] += (before + given) * getattr(p, f"{drug}_volume") * bound
         self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
         for name, half_life in (
             ("ccl4", p.ccl4_half_life),
@@ -89,6 +92,11 @@ class Levels:
             mean[name] = before * (1.0 - math.exp(-k * dt)) / (k * dt)
             setattr(self, name, before * math.exp(-k * dt))
         return mean
+
+    def spend(self, share: float) -> None:
+        """Take away the `share` (0 to 1) of the chelators that has bound iron."""
+        for drug in CHELATORS:
+            self.chelator[drug] *= 1.0 - share
 
     def state(self) -> dict[str, Any]:
         """Return the levels as plain values."""

@@ -135,3 +135,29 @@ def test_a_wild_type_mouse_is_quiet_for_eighteen_months():
     assert model.matrix.collagen.max() - baseline < 0.5
     assert_iron_is_sound(model)
     assert_tissue_is_sound(model)
+
+
+@pytest.mark.slow
+def test_inflammation_ends_when_the_iron_is_gone():
+    case = load_case(
+        "wild-type-mouse", {"tissue.lobules": 1, "subject.age_days": 70.0, "diet.iron_percent": 2.0}
+    )
+    model = Lobule(case.with_days(90.0)[0]).run(days=50.0)
+    table = model.population.tables["hepatocyte"]
+    assert model.readouts()["lic_mg_per_g"] > 4.0
+    kept = np.minimum(1.0, 15.0 / table["iron"])
+    for column in ("iron", "labile", "ferritin", "haemosiderin"):
+        table[column] *= kept
+    model.body.diet_percent = 0.02
+    model.run(days=40.0)
+    after = model.readouts()
+    assert after["macrophages_m1"] <= 1 and after["stellate_activated"] <= 1
+    assert after["collagen_area_percent"] < model.matrix.values.baseline + 0.1
+
+
+@pytest.mark.slow
+def test_iron_alone_does_not_scar_the_hfe_mouse_in_ten_months():
+    case = load_case("hfe-mouse", {"tissue.lobules": 1, "clock.phases.0.step_hours": 2.0})
+    seen = course(Lobule(case.with_days(300.0)[0]), 300.0, 30.0)
+    assert seen["collagen_area_percent"].max() < 1.5
+    assert seen["macrophages_m1"][-1] <= 5

@@ -28,7 +28,9 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         readouts = {"hours": case.end_hours, "lic_mg_per_g": 1.5, "collagen_area_percent": 0.6}
         (folder / "figures").mkdir()
         (folder / "case.toml").write_text(case.to_toml(), "utf-8")
-        (folder / "summary.json").write_text(json.dumps({"format": 1, "readouts": readouts}), "utf-8")
+        (folder / "summary.json").write_text(
+            json.dumps({"format": 1, "readouts": readouts, "comparisons": []}), "utf-8"
+        )
         return folder
 
     def run_case(case: Case, *, seed: int | None, out: Path | None, progress: Progress) -> Path:
@@ -97,15 +99,6 @@ def test_run_passes_case_seed_folder_and_settings(
     printed = capsys.readouterr()
     assert "note: treatments.0 (msc, day 49) is after day 10 and is left out" in printed.err
     assert "lic_mg_per_g" in printed.out and str(out / "figures") in printed.out
-
-
-def test_run_prints_what_was_published_beside_the_readouts(
-    runner: list[tuple[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["run", "hfe-mouse", "--out", str(tmp_path)]) == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if "lic_mg_per_g" in line)
-    assert line.split()[:2] == ["lic_mg_per_g", "1.5"]
-    assert "1.66 +/- 0.286 (SE) mg/g dry weight, zhou-1998 [A]" in line
 
 
 def test_run_takes_a_file(runner: list[tuple[str, Any]], tmp_path: Path) -> None:

@@ -214,14 +214,18 @@ def test_monocytes_arrive_as_poisson_where_there_is_room_and_with_keys_of_their_
 def test_a_dose_lands_where_it_may_and_more_cells_never_land_fewer():
     weight = np.cumsum([0.0, 1.0, 0.0, 3.0, 0.0])
     site, key = np.empty(4096, np.int32), np.empty(4096, U)
-    landed = msc.seed_dose(1000.0, SEED, TICK, U(0), weight, site, key)
+    room = np.full(5, 4096)
+    landed = msc.seed_dose(1000.0, SEED, TICK, U(0), weight, room, site, key)
     assert abs(landed - 1000) < 4.0 * np.sqrt(1000)
     share = np.bincount(site[:landed], minlength=5) / landed
     assert share[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0] and near(share[3], 0.75, landed)
     assert np.unique(key[:landed]).size == landed
-    assert msc.seed_dose(0.0, SEED, TICK, U(0), weight, site, key) == 0
-    small, large = (msc.seed_dose(m, SEED, TICK, U(0), weight, site, key) for m in (20.0, 30.0))
+    assert msc.seed_dose(0.0, SEED, TICK, U(0), weight, room, site, key) == 0
+    small, large = (msc.seed_dose(m, SEED, TICK, U(0), weight, room, site, key) for m in (20.0, 30.0))
     assert small <= large
+    full = np.array([0, 2, 0, 3, 0])
+    assert msc.seed_dose(1000.0, SEED, TICK, U(0), weight, full, site, key) == 5
+    assert full.tolist() == [0, 0, 0, 0, 0]
 
 
 def test_msc_die_convert_and_are_licensed():

@@ -104,7 +104,7 @@ def test_update_is_due_when_the_conductance_has_moved(tissue):
     assert not perfusion.needs_update(collagen)  # below the onset nothing changes
     collagen[17] = 1.2
     assert not perfusion.needs_update(collagen)
-    collagen[17] = 1.4
+    collagen[17] = 2.5
     assert perfusion.needs_update(collagen)
     perfusion.solve(collagen)
     assert not perfusion.needs_update(collagen)
