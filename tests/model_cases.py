@@ -154,3 +154,10 @@ def zone_means(model: Lobule, values: NDArray[np.float64]) -> list[float]:
     """Return the mean of site `values` over the parenchyma of zones 1, 2 and 3."""
     inside = model.tissue.kind == PARENCHYMA
     return [float(values[inside & (model.tissue.zone == zone)].mean()) for zone in (1, 2, 3)]
+
+
+def ring(n: int) -> np.ndarray:
+    """Return the neighbour table of n sites in a ring."""
+    table = np.full((n, 8), -1, np.int32)
+    table[:, 0], table[:, 1] = np.roll(np.arange(n), -1), np.roll(np.arange(n), 1)
+    return table

@@ -13,6 +13,8 @@ from lobule.agents.chance import daughter_key
 from lobule.agents.declare import Column, Parameter, Parameters
 from lobule.agents.table import CellTable
 
+from .model_cases import ring
+
 U = np.uint64
 SEED, TICK = U(11), U(3)
 N = 20_000
@@ -21,13 +23,6 @@ N = 20_000
 def keys(n: int, salt: int = 0) -> np.ndarray:
     """Return n different keys, spread over 64 bits."""
     return np.array([daughter_key(U(salt), U(i)) for i in range(n)], U)
-
-
-def ring(n: int) -> np.ndarray:
-    """Return the neighbour table of n sites in a ring."""
-    table = np.full((n, 8), -1, np.int32)
-    table[:, 0], table[:, 1] = np.roll(np.arange(n), -1), np.roll(np.arange(n), 1)
-    return table
 
 
 # declarations and tables
