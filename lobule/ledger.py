@@ -52,12 +52,21 @@ class Ledger:
         else:
             if source in BODY_POOLS:
                 amount = min(amount, self.pool[source])
-            self.pool[source] -= amount
+            rest = self.pool[source] - amount
+            self.pool[source] = 0.0 if self._is_rounding(rest) and rest < 0.0 else rest
         if target in self.left:
             self.left[target] += amount
         else:
             self.pool[target] += amount
         return amount
+
+    def close(self, pool: str) -> None:
+        """Empty a pool whose last cell is gone of what rounding left in it."""
+        if self._is_rounding(self.pool[pool]):
+            self.pool[pool] = 0.0
+
+    def _is_rounding(self, amount: float) -> bool:
+        return abs(amount) < 1e-12 * self.initial
 
     def total(self) -> float:
         """Return the iron in the body as booked, in umol."""

@@ -280,6 +280,8 @@ class Lobule(mesa.Model):
             iron = self.population.bury(name, rows, lytic, bodies)
             if iron:
                 self.ledger.move(POOL[name], "debris", iron * self.scale * UMOL_PER_FMOL)
+            if name in POOL and not len(self.population.tables[name]):
+                self.ledger.close(POOL[name])
             if name == "hepatocyte":
                 self.deaths += rows.size
 
