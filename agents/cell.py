@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,17 +20,20 @@ class _Property:
         self.__doc__ = f"{column.meaning} [{column.unit}]"
 
     def __get__(self, cell: Cell | None, owner: type | None = None) -> Any:
-        return self if cell is None else cell.table[self.name][cell.row].item()
+        return self if cell is None else cell.table[self.name][cell.living_row()].item()
 
     def __set__(self, cell: Cell, value: Any) -> None:
-        cell.table[self.name][cell.row] = value
+        if not math.isfinite(value):
+            raise ValueError(f"{self.name} of a cell cannot be {value}")
+        cell.table[self.name][cell.living_row()] = value
 
 
 class Cell(mesa.Agent):
     """One cell of the lobule, as Mesa sees it.
 
     Attributes are the columns of its table (`Hepatocyte.iron`, `StellateCell.stage`, …). The model steps the
-    tables, not the handles. :meth:`remove` is a death: the cell's iron goes to the debris of its site.
+    tables, not the handles. Iron written by hand is not booked: it shows as an error of the account.
+    :meth:`remove` is a death: the cell's iron goes to the debris of its site.
     """
 
     columns: Mapping[str, Column] = {}
@@ -45,11 +48,18 @@ class Cell(mesa.Agent):
         for name, column in {**COMMON, **cls.columns}.items():
             setattr(cls, name, _Property(name, column))
 
+    def living_row(self) -> int:
+        """Return the row of the cell, or raise IndexError when the cell is dead."""
+        if self.row < 0:
+            raise IndexError(f"this {self.table.name} is dead: it has no row in its table any more")
+        return self.row
+
     def remove(self) -> None:
         """Kill the cell: its iron is booked to the debris pool of its site, its row is freed."""
+        self.living_row()
         self.model.kill(self)
 
     def forget(self) -> None:
         """Leave Mesa's registers; called by the table when the row is gone."""
         super().remove()
-        self.row = sys.maxsize  # reading a dead cell is an IndexError, not another cell's value
+        self.row = -1

@@ -86,7 +86,10 @@ class Parameters:
         self.type = self._make_type()
 
     def _make_type(self) -> Any:
-        return namedtuple(f"{self.name.capitalize()}Parameters", list(self.declared))
+        name = f"{self.name.capitalize()}Parameters"
+        made = namedtuple(name, list(self.declared))  # type: ignore[misc]
+        globals()[name] = made  # the kernels' disk cache finds a type by its module and name
+        return made
 
     def values(self, species: str = "mouse", changes: Mapping[str, float] | None = None) -> Any:
         """Return the values for `species` as a named tuple of floats, with `changes` applied.

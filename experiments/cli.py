@@ -63,6 +63,13 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def folder(text: str) -> Path:
+    """Return the path of a folder; an empty name is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
+
+
 def build_parser() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser, and that of each command by its name."""
     parser = Parser(
@@ -97,7 +104,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     run.add_argument("case", nargs="?", metavar="CASE", help=f"built-in case or TOML file ({DEFAULT_CASE})")
     run.add_argument("--days", type=positive, metavar="D", help="length of the run instead of the case's")
     run.add_argument("--seed", type=seed, metavar="N", help="seed instead of the case's")
-    run.add_argument("--out", type=Path, metavar="DIR", help="folder to write; a new or an empty one")
+    run.add_argument("--out", type=folder, metavar="DIR", help="folder to write; a new or an empty one")
     run.add_argument(
         "--set",
         type=setting,
@@ -107,7 +114,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         dest="settings",
         help="change the case or a declared parameter; may be given again",
     )
-    run.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted run")
+    run.add_argument("--resume", type=folder, metavar="DIR", help="go on with an interrupted run")
     add("cases", "list the built-in cases", "")
     explain = add(
         "explain", "print a case in plain English, with its rules and their sources", "hfe-mouse-msc"
@@ -116,7 +123,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     schema = add("schema", "print the JSON schema of the case file, for editors", "--out case.schema.json")
     schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
     plot = add("plot", "draw the figures of a run", "runs/msc")
-    plot.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
+    plot.add_argument("folder", type=folder, metavar="DIR", help="a run folder")
     return parser, parsers
 
 

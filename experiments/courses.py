@@ -251,6 +251,6 @@ def _points(
             markersize=5.5,
             capsize=3,
             linewidth=1.2,
-            zorder=4,
+            zorder=5 if p.is_measured else 4,
         )
         handles.setdefault(p.label, drawn)

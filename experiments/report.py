@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[C
         for value in read_evidence(name).value:
             if value.genotype == case.subject.genotype and value.readout in series:
                 found = _at_age(value, series) or _after(value, series, toxin_hours)
-                if found is not None:
+                if found is not None and math.isfinite(found[1]):
                     words, source = published_in_words(value), f"{name} [{value.grade}]"
                     rows.append(Comparison(value.readout, *found, words, source, _z(value, found[1])))
     return rows
@@ -95,11 +96,12 @@ def report(folder: Path) -> Iterator[str]:
     """Yield the lines that say how the run in `folder` ended."""
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
     case = load_case(folder / "case.toml")
-    readouts: dict[str, float] = summary["readouts"]
+    readouts: dict[str, Any] = summary["readouts"]
     yield f"{case.title or case.name}: day {readouts['hours'] / HOURS_PER_DAY:g}"
     for name, number in readouts.items():
         unit, meaning = READOUTS[name]
-        yield f"  {name:32} {number:10.4g} {unit if unit != '-' else '':9} {meaning}"
+        shown = "none" if number is None else f"{number:.4g}"
+        yield f"  {name:32} {shown:>10} {unit if unit != '-' else '':9} {meaning}"
     if summary["comparisons"]:
         yield "beside published values (A: read in the source, B: recalled, derived: from published inputs)"
         for fields in summary["comparisons"]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -16,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lobule.case import Case, load_case
-from lobule.experiments.folders import FORMAT, check_new_folder, check_resumable
+from lobule.errors import InputError
+from lobule.experiments.folders import FORMAT, check_new_folder, check_resumable, read_manifest
 from lobule.experiments.report import comparisons
 from lobule.model import Lobule, parameter_values
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS
@@ -76,12 +79,16 @@ def resume(folder: Path, *, progress: Watcher | None = None) -> Path:
     """
     check_resumable(folder)
     checkpoint = folder / CHECKPOINT
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest = read_manifest(folder)
+    try:
+        seed, wall = int(manifest["seed"]), float(manifest["wall_seconds"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{folder} -> its manifest.json is damaged: no seed or no time") from None
     if checkpoint.exists():
         model = Lobule.load(checkpoint)
     else:
-        model = Lobule(load_case(folder / "case.toml"), rng=int(manifest["seed"]))
-    return _Run(model, folder, progress, float(manifest["wall_seconds"])).complete()
+        model = Lobule(load_case(folder / "case.toml"), rng=seed)
+    return _Run(model, folder, progress, wall).complete()
 
 
 def _free_folder(path: Path) -> Path:
@@ -153,11 +160,11 @@ class _Run:
 
     def _finish(self) -> Path:
         model, folder = self.model, self.folder
-        self._flush()
+        self._checkpoint()
         series = _merged(folder / "series", model.hours)
         _write_table(folder / "series.parquet", series)
         model.save(folder / "snapshots" / "final.npz")
-        readouts = model.readouts()
+        readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
         _write_json(
             folder / "summary.json",
             {
@@ -174,10 +181,9 @@ class _Run:
         _write_json(folder / "manifest.json", _manifest(model, "running", self._wall()))
         draw_run(folder)
         _write_json(folder / "manifest.json", _manifest(model, "done", self._wall()))
-        for part in sorted((folder / "series").glob("*.parquet")):
-            part.unlink()
-        (folder / "series").rmdir()
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        shutil.rmtree(folder / "series")
+        for left in (folder / CHECKPOINT, *folder.glob(".*.partial"), *folder.glob("*/.*.partial")):
+            left.unlink(missing_ok=True)
         return folder
 
 
@@ -225,7 +231,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    _write_text(path, json.dumps(content, indent=1, allow_nan=True) + "\n")
+    _write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

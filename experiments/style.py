@@ -80,7 +80,7 @@ def panel(ax: Axes, title: str, x: str = "", y: str = "") -> Axes:
 def legend(owner: Any, **options: Any) -> Any:
     """Draw the legend of an axes or a figure in the common style, if it has any entry; return it."""
     return owner.legend(
-        **{"fontsize": TICK, "frameon": False, "handlelength": 1.6, "labelcolor": INK, **options}
+        **{"fontsize": TICK, "frameon": False, "handlelength": 2.6, "labelcolor": INK, **options}
     )
 
 

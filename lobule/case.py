@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from lobule.casefile import explain_errors, read_toml, to_toml
 from lobule.doses import HOURS_PER_DAY, LARGEST_VOLUME_ML, TOLERANCE_HOURS, Section, Treatment
 from lobule.errors import InputError, nearest, shown
-from lobule.sections import Clock, Diet, Record, Subject, Tissue
+from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
 
 FORMAT = 1
@@ -73,6 +73,12 @@ class Case(Section):
     @model_validator(mode="after")
     def _fits_the_run(self) -> Self:
         days = self.end_hours / HOURS_PER_DAY
+        species, age = self.subject.species, self.subject.age_days + days
+        if age > OLDEST_DAYS[species]:
+            raise ValueError(
+                f"clock.phases -> the run ends at an age of {age:g} days; "
+                f"a {species} is at most {OLDEST_DAYS[species]:g} days old"
+            )
         for i, dose in enumerate(self.treatments):
             at = f"treatments.{i}"
             if self.clock.step_start(dose.day * HOURS_PER_DAY) >= self.end_hours:
@@ -231,6 +237,8 @@ def load_case(case: str | PathLike[str] | Case, settings: Mapping[str, object] |
 
 def _find(case: str | PathLike[str]) -> tuple[Path, str]:
     """Return the path of a case file and what messages call it."""
+    if not isinstance(case, str | PathLike):
+        raise InputError(f"case = {shown(case)} -> must be the name of a case or the path of a case file")
     text = fspath(case)
     if "\0" in text or not text:
         raise InputError(f"{shown(text)} -> no name of a case and no path of a case file")

@@ -256,6 +256,8 @@ class Lobule(mesa.Model):
 
     def run(self, days: float | None = None, progress: Callable[[Lobule], None] | None = None) -> Self:
         """Run for `days` more, or to the end of the case; `progress` is called after each step."""
+        if days is not None and not (isinstance(days, int | float) and 0.0 <= days < 1e6):
+            raise InputError(f"days = {days!r} -> must be a number from 0 to a million")
         end = self.case.end_hours if days is None else self.hours + days * HOURS_PER_DAY
         while self.hours < end - TOLERANCE_HOURS:
             self.step()

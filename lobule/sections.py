@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS, Section
 
 LOBULES = (1, 7, 19)
+MOST_SITES = 3e6  # about 2 kB each
+USUAL_RADIUS_UM, USUAL_PITCH_UM = 284.0, 23.0  # of the mouse, to estimate the number of sites
 OLDEST_DAYS = {"mouse": 1500.0, "rat": 1500.0, "human": 40000.0}
 
 Count = Annotated[int, Field(ge=1, le=100)]
@@ -56,6 +58,17 @@ class Tissue(Section):
             if numbers is not value and value in LOBULES:
                 return value
         raise ValueError("must be 1, 7, 19 or [rows, columns], each from 1 to 100")
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        count = self.lobules if isinstance(self.lobules, int) else self.lobules[0] * self.lobules[1]
+        sites = count * self.layers * 3.0 * ((self.radius_um or USUAL_RADIUS_UM) / USUAL_PITCH_UM) ** 2
+        if sites > MOST_SITES:
+            raise ValueError(
+                f"lobules, layers and radius_um make {sites / 1e6:.3g} million sites -> "
+                f"at most {MOST_SITES / 1e6:g} million fit in memory"
+            )
+        return self
 
 
 class Phase(Section):

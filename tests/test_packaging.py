@@ -163,3 +163,18 @@ def test_a_kernel_without_a_cache_works_and_says_so_once(monkeypatch: pytest.Mon
         kernels = [jit.kernel(lambda x: x + 1), jit.kernel(lambda x: x + 2)]
     assert len(caught) == 1
     assert [kernel(1) for kernel in kernels] == [2, 3]
+
+
+def test_a_second_start_compiles_nothing_anew(tmp_path):
+    """All kernels of a step, the ones that take parameters among them, come from the disk the second time."""
+    script = (
+        "from lobule import Lobule\n"
+        "Lobule('hfe-mouse-msc', settings={'tissue.lobules': 1, 'treatments.0.day': 0.0}).run(days=0.25)\n"
+    )
+    cache = tmp_path / "cache"
+    found = []
+    for _ in range(2):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+        subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=tmp_path, timeout=300)
+        found.append(sorted(path.name for path in cache.rglob("*.nbc")))
+    assert len(found[0]) > 30 and found[0] == found[1]
