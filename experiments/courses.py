@@ -83,6 +83,11 @@ PANELS = (
     Panel("Mesenchymal stem cells", "cells", (Line("msc", "", style.GREEN),)),
 )
 
+#: What stands in the last place when no MSC were given.
+PRESSURE = Panel(
+    "Portal pressure gradient", "mmHg", (Line("portal_pressure_gradient_mmhg", "", style.VERMILION),)
+)
+
 #: Least frames of the value axis; the others begin at zero.
 FRAME = {"Transferrin saturation": (0.0, 100.0), "Haemoglobin": (10.0, 17.0), "Collagen": (0.0, 2.0)}
 
@@ -162,7 +167,8 @@ def time_courses(
     shown = {**series, "deaths_per_day": deaths_per_day(series)}
     x = np.asarray(series["age_days"]) / scale
     handles: dict[str, Any] = {}
-    for n, (ax, described) in enumerate(zip(axes.flat, PANELS, strict=True)):
+    panels = PANELS if np.any(np.asarray(series["msc"]) > 0) else (*PANELS[:-1], PRESSURE)
+    for n, (ax, described) in enumerate(zip(axes.flat, panels, strict=True)):
         style.panel(ax, described.title, x_label if n >= 9 else "", style.unit_text(described.unit))
         _lines(ax, x, shown, described, handles, NORMAL.get(species, {}))
         shapes = dict(zip(dict.fromkeys(p.label for p in comparisons), "osD^v<>ph", strict=False))

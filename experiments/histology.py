@@ -74,7 +74,8 @@ def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None)
     figure.suptitle(title or heading(model), fontsize=style.TITLE + 2, color=style.INK)
     axes: NDArray[Any] = figure.subplots(1, 2 if many else 1, squeeze=False)[0]
     norm = Normalize(0.0, iron_scale([model]) if top_iron is None else top_iron)
-    centre = (float(layer.centres[0, 0]), float(layer.centres[0, 1]))
+    close_up = _of_interest(model)
+    centre = (float(layer.centres[close_up, 0]), float(layer.centres[close_up, 1]))
     shown: dict[str, int] = {}
     for ax, close in zip(axes, (False, True) if many else (True,), strict=True):
         layer.frame(ax, centre if close and many else None)
@@ -92,6 +93,12 @@ def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None)
         _marks(layer, ax)
         layer.scale_bar(ax)
     return figure
+
+
+def _of_interest(model: Lobule) -> int:
+    """Return the lobule with most MSC, the first one when there are none."""
+    homes = model.tissue.lobule[model.population.tables["msc"]["site"]]
+    return int(np.bincount(homes, minlength=1).argmax())
 
 
 def _cells(layer: Layer, ax: Axes, norm: Normalize, shown: dict[str, int], nuclei: bool) -> Any:
