@@ -46,6 +46,7 @@ PARAMETERS = Parameters(
     chelator_half=Parameter(20.0, "uM", 1.0, 100.0, "chelator for half effect", "assumed, of the order of trough levels"),
     apoptosis=Parameter(1.46e-4, "1/h", 2e-5, 5e-4, "death of a healthy cell, without leak", "hepatocytes live 200-400 d in the mouse (Malato 2011), under 3 years in man (Heinke 2022)", {"human": 3.75e-5}),
     division=Parameter(0.01, "1/h", 0.001, 0.06, "commitment to division beside vacant sites without growth factors", "assumed; up to 0.035 with them, from partial hepatectomy"),
+    full_vacancy=Parameter(2.0, "sites", 1.0, 6.0, "vacant neighbour sites at which the division rate is reached", "assumed"),
     antioxidant_recovery=Parameter(0.058, "1/h", 0.01, 0.2, "recovery of antioxidant capacity", "assumed: half-time 12 h"),
     antioxidant_loss=Parameter(0.15, "-", 0.0, 0.2, "loss of antioxidant capacity per unit redox excess, over its recovery", "assumed; above 0.2 the redox state runs away"),
     antioxidant_pericentral=Parameter(0.85, "-", 0.5, 1.0, "antioxidant capacity of zone 3 over zone 1", "assumed: pericentral glutathione is lower; half in one published lobule model"),
@@ -217,7 +218,7 @@ def enter_cycle(dt, seed, tick, p, b_division, key, site, senescent, cycle, neig
         if cycle[i] >= 0.0:
             cycle[i] += dt
         elif free > 0 and senescent[i] == 0:
-            hazard = b_division[i] * min(1.0, free / 2.0)
+            hazard = b_division[i] * min(1.0, free / p.full_vacancy)
             if uniform(seed, DIVISION, tick, key[i], zero) < 1.0 - np.exp(-hazard * dt):
                 cycle[i] = 0.0
 

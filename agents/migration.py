@@ -7,13 +7,15 @@ import numpy as np
 from lobule.agents.chance import DIRECTION, MIGRATION, uniform
 from lobule.agents.jit import kernel
 
+FLAT = 1.001  # a tenth of a percent, far below what a cell can tell
+
 
 @kernel
 def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
     """Move cells with `moves` set: a share of the moves up the signal, the others anywhere.
 
     A move up goes to the neighbouring site with room where `signal` is highest; where there is no gradient
-    (0.1 %) and in the other moves the direction is drawn.
+    (`FLAT`) and in the other moves the direction is drawn.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
             if j >= 0 and room[j] > 0 and signal[j] > signal[best]:
                 best = j
         wanders = uniform(seed, DIRECTION, tick, key[i], np.uint64(3)) >= bias
-        if wanders or signal[best] <= 1.001 * signal[here]:
+        if wanders or signal[best] <= FLAT * signal[here]:
             around = neighbours[here][neighbours[here] >= 0]
             j = around[int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * around.size)]
             best = j if room[j] > 0 else here

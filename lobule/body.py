@@ -25,6 +25,7 @@ BODY = Parameters(
     red_cell_life=Parameter(40.5, "d", 35.0, 130.0, "mean life of red cells", "de Jong 2001: 2.5 %/d; " + _PARMAR, {"human": 120.0, "rat": 60.0}),
     marrow_time=Parameter(1.25, "d", 0.5, 20.0, "mean stay of iron in the marrow", "derived: 40 ug at 31 ug/day", {"human": 14.0}),
     marrow_response=Parameter(5.0, "d", 1.0, 20.0, "time in which the marrow aims to make up lost red cells", "assumed"),
+    marrow_floor=Parameter(0.1, "-", 0.0, 0.5, "smallest red-cell production over the normal", "assumed"),
     marrow_cap=Parameter(4.0, "-", 2.0, 6.0, "largest red-cell production over the normal", "recalled: 3-4 in man; a weanling mouse needs 3"),
     supply_half=Parameter(0.3, "-", 0.05, 2.0, "plasma iron over normal at which marrow and tissue get about a quarter of their need", "assumed: receptor-mediated uptake is near saturation"),
     other_return=Parameter(0.015, "1/d", 0.0, 0.1, "iron that other tissue gives back to plasma", "derived: uptake 25 % of plasma turnover, losses 8 ug/day"),
@@ -168,7 +169,7 @@ class Body:
         short = ref.red_cells + ref.marrow - ledger.pool["red_cells"] - ledger.pool["marrow"]
         growth = ref.red_cells + ref.marrow - before.red_cells - before.marrow
         need = destroyed + growth + (short - growth) * (1.0 - math.exp(-dt / (p.marrow_response * day)))
-        need = min(max(need, 0.1 * production), p.marrow_cap * production)
+        need = min(max(need, p.marrow_floor * production), p.marrow_cap * production)
         other_need = ref.other - before.other + lost + returned
         delivery = self._settle_plasma(dt, need, other_need, liver.transferrin_uptake)
         ledger.move("marrow", "red_cells", decays("marrow", 1.0 / (p.marrow_time * day)))

@@ -143,6 +143,7 @@ class Lobule(mesa.Model):
         liver = ref.liver_iron * ref.liver_dry_weight / self.scale / UMOL_PER_FMOL
         body = self.values["body"]
         daily = ref.red_cells / body.red_cell_life * body.liver_recycling / self.scale / UMOL_PER_FMOL
+        # Recycled iron in passing; a very young liver holds so little that it would be most of it.
         in_macrophages = min(daily * m.release_half_life / np.log(2.0), 0.3 * liver)
         macrophages = round(m.per_hundred / 100.0 * hepatocytes)
         self.population = Population(
