@@ -62,7 +62,7 @@ PARAMETERS = Parameters(
     ev_uptake=Parameter(20.0, "pL/h", 1.0, 200.0, "clearance of extracellular vesicles by one cell", "assumed"),
     necrosis_damp=Parameter(20000.0, "ag", 1000.0, 60000.0, "alarm signal (HMGB1) set free by one lytic death", "assumed: a cell holds about a million molecules of 30 kDa, 50 fg"),
     necrosis_tgfb=Parameter(60.0, "ag", 0.0, 500.0, "latent TGF-b activated at one dying cell", "assumed"),
-    toxin_hazard=Parameter(0.16, "1/h", 0.0, 1.0, "necrosis of a CYP2E1-rich cell at unit carbon tetrachloride", "fit: 10-20 % of hepatocytes die after one dose"),
+    toxin_hazard=Parameter(0.16, "1/h", 0.0, 1.0, "necrosis of a CYP2E1-rich cell at unit carbon tetrachloride", "set so that about a tenth of hepatocytes die after one dose (10-20 % wanted)"),
     cyp2e1_edge=Parameter(0.67, "-", 0.4, 0.9, "portal-central coordinate of half-maximal CYP2E1", "zone 3"),
     cyp2e1_width=Parameter(0.05, "-", 0.01, 0.2, "width of that edge", "assumed"),
 )  # fmt: skip
