@@ -13,6 +13,8 @@ STEPS = np.array(
 )
 #: Slot in which a neighbour holds the site itself: ``neighbours[neighbours[i, k], OPPOSITE[k]] == i``.
 OPPOSITE = np.array([3, 4, 5, 0, 1, 2, 7, 6])
+#: Slots of the neighbours that come later: sites stand row by row and layer by layer.
+AHEAD = np.array([0, 1, 2, 7])
 
 
 def lobule_lattice(lobules: int | tuple[int, int]) -> NDArray[np.int32]:
@@ -48,24 +50,39 @@ def union_of_hexagons(centres: NDArray[np.int32], m: int) -> tuple[NDArray[np.in
     s = -q - r
     inside = np.maximum(np.maximum(np.abs(q - s), np.abs(r - s)), np.abs(q - r)) <= m
     hexagon = np.stack([q[inside], r[inside]], axis=1)
-    sites = (centres[:, None, :] + hexagon[None, :, :]).reshape(-1, 2)
-    lobule = np.repeat(np.arange(len(centres), dtype=np.int32), len(hexagon))
-    low, width = sites.min(axis=0), int(np.ptp(sites[:, 0])) + 1
-    key = (sites[:, 1] - low[1]).astype(np.int64) * width + (sites[:, 0] - low[0])
-    _, first = np.unique(key, return_index=True)  # the first of equals has the lowest lobule
-    return sites[first], lobule[first]
+    row, column = _box(centres)
+    low = np.array([row.min() - m, column.min() - 2 * m])
+    owner = np.full((np.ptp(row) + 2 * m + 1, np.ptp(column) + 4 * m + 1), -1, np.int32)
+    for lobule in range(len(centres) - 1, -1, -1):  # a shared site goes to the lowest, which comes last
+        row, column = _box(centres[lobule] + hexagon)
+        owner[row - low[0], column - low[1]] = lobule
+    taken = np.nonzero(owner >= 0)
+    sites = np.empty((len(taken[0]), 2), np.int32)
+    sites[:, 1] = taken[0] + low[0]
+    sites[:, 0] = taken[1] + low[1] - (sites[:, 1] >> 1)
+    return sites, owner[taken]
 
 
 def neighbour_table(plane: NDArray[np.int32], layers: int) -> NDArray[np.int32]:
     """Return the neighbour table [n * layers, 8] of `layers` equal planes of sites."""
     n = len(plane)
-    shifted = plane - plane.min(axis=0) + 1
-    grid = np.full(shifted.max(axis=0) + 2, -1, np.int32)  # a rim of absent sites all round
-    grid[shifted[:, 0], shifted[:, 1]] = np.arange(n)
-    base = np.stack([grid[shifted[:, 0] + dq, shifted[:, 1] + dr] for dq, dr, _ in STEPS[:6]], axis=1)
+    row, column = _box(plane)
+    row0, column0 = row.min() - 1, column.min() - 1  # a rim of absent sites all round
+    grid = np.full((np.ptp(row) + 3, np.ptp(column) + 3), -1, np.int32)
+    grid[row - row0, column - column0] = np.arange(n, dtype=np.int32)
     table = np.full((layers, n, 8), -1, np.int32)
+    for k, step in enumerate(STEPS[:6]):
+        row, column = _box(plane + step[:2])
+        beside = grid[row - row0, column - column0]
+        for layer in range(layers):
+            table[layer, :, k] = np.where(beside >= 0, beside + np.int32(n * layer), -1)
     sites = np.arange(n * layers, dtype=np.int32).reshape(layers, n)
-    table[:, :, :6] = np.where(base >= 0, base[None] + (n * np.arange(layers))[:, None, None], -1)
     table[1:, :, 6] = sites[:-1]
     table[:-1, :, 7] = sites[1:]
     return table.reshape(-1, 8)
+
+
+def _box(axial: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return row and column in a box that rows and columns of lobules fill; axial q slants away from it."""
+    r = axial[..., 1]
+    return r, axial[..., 0] + (r >> 1)
