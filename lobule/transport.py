@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.hierarchy import Levels, build_levels
-from lobule.lanes import LANES
+from lobule.hierarchy import Grid, Levels, build_grids, build_levels, ring_size
+from lobule.lanes import LANES, aligned_rows
 from lobule.multigrid import solve
 
 Floats = NDArray[np.float64]
@@ -73,6 +73,7 @@ class Transport:
         self._neighbours, self._conductance, self._axial = neighbours, conductance, axial
         self._scale = np.ones(n)
         self._flow, self.outflow, self._pressure = np.zeros((n, 8)), np.zeros(n), np.zeros(n)
+        self._grids: list[Grid] | None = None
         self._levels: Levels | None = None
         self._work: tuple[Floats, Floats, Floats, Floats] | None = None
 
@@ -186,18 +187,18 @@ class Transport:
 
     def _prepared(self) -> tuple[Levels, tuple[Floats, Floats, Floats, Floats]]:
         if self._levels is None:
-            here = self._scale[:, None]
-            there = self._scale[np.maximum(self._neighbours, 0)]
-            conductance = self._conductance * (2.0 * (here * there) / (here + there))
-            self._levels = build_levels(
-                self._neighbours,
-                conductance,
+            if self._grids is None:
+                self._grids = build_grids(self._neighbours, self._conductance, self._axial)
+            self._levels = levels = build_levels(
+                self._grids,
+                self._conductance,
+                self._scale,
                 self._flow,
                 self.outflow,
                 self._pressure,
                 self.volume,
-                self._axial,
             )
-            self._work = tuple(np.zeros((4, len(self._levels.parent), LANES)))  # type: ignore[assignment]
+            b, inverse, x = (aligned_rows(len(levels.parent)) for _ in range(3))
+            self._work = b, aligned_rows(ring_size(levels)), inverse, x
         assert self._work is not None
         return self._levels, self._work

@@ -1,15 +1,16 @@
 """The transport solver against analytic, manufactured and direct solutions, and its invariants."""
 
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobule.geometry import build_tissue
 from lobule.lanes import LANES
 from lobule.multigrid import sweep
-from lobule.perfusion import Perfusion
-from lobule.transport import TOLERANCE, Transport
+from lobule.transport import TOLERANCE
 
 from .transport_cases import (
     DECAY,
@@ -24,7 +25,10 @@ from .transport_cases import (
     direct,
     healthy,
     manufactured_error,
+    parted,
     realistic,
+    scarred,
+    system,
     time_error,
     transport,
 )
@@ -73,15 +77,89 @@ def test_answer_is_that_of_a_direct_solver(inv_dt):
     assert np.allclose(c, direct(tissue, perfusion, source, uptake, old, inv_dt), rtol=1e-8, atol=1e-16)
 
 
-def test_a_direct_solver_agrees_in_scarred_tissue():
-    tissue = build_tissue(lobules=1)
-    perfusion = Perfusion(tissue, np.full(tissue.n_sites, 0.5))
-    perfusion.solve(np.random.default_rng(7).exponential(15.0, tissue.n_sites))
-    source, uptake = realistic(tissue, perfusion)
+TISSUES = {
+    "many lobules": lambda: healthy(19),
+    "layers": lambda: healthy(1, 5),
+    "scar": lambda: scarred(7),
+    "scar in layers": lambda: scarred(1, 4),
+    "no flow": lambda: (healthy(1)[0], None),
+    "parts": lambda: (parted(), None),
+}
+
+
+@pytest.mark.parametrize("name", TISSUES)
+def test_a_direct_solver_agrees_everywhere(name):
+    tissue, perfusion = TISSUES[name]()
+    source, uptake = realistic(tissue, perfusion or healthy(1)[1])
+    old = np.random.default_rng(4).random(source.shape)
     c = np.zeros_like(source)
-    cycles, _ = transport(tissue, perfusion).solve(c, c.copy(), source, uptake, HOURLY, *COEFFICIENTS, 1e-12)
-    assert cycles < 35
-    assert np.allclose(c, direct(tissue, perfusion, source, uptake, 0 * c, HOURLY), rtol=1e-8, atol=1e-16)
+    cycles, _ = transport(tissue, perfusion).solve(c, old, source, uptake, HOURLY, *COEFFICIENTS, 1e-12)
+    assert cycles < 50
+    assert difference(c, direct(tissue, perfusion, source, uptake, old, HOURLY)).max() < 1e-10
+
+
+@pytest.mark.parametrize("name", TISSUES)
+@pytest.mark.parametrize("max_cycles", [0, 3])
+def test_the_residual_reported_is_that_of_the_answer(name, max_cycles):
+    tissue, perfusion = TISSUES[name]()
+    source, uptake = realistic(tissue, perfusion or healthy(1)[1])
+    c = np.zeros_like(source)
+    solver = transport(tissue, perfusion)
+    _, residual = solver.solve(c, c.copy(), source, uptake, HOURLY, *COEFFICIENTS, 0.0, max_cycles)
+    for s in range(LANES):
+        matrix, known = system(tissue, perfusion, source, uptake, 0 * c, HOURLY, s)
+        left = np.linalg.norm(known - matrix @ c[:, s]) / np.linalg.norm(known)
+        assert residual[s] == pytest.approx(left, rel=1e-6, abs=1e-14)
+
+
+def test_watersheds_are_swept_one_after_the_other_down_the_flow():
+    tissue, perfusion = healthy(7)
+    levels, _ = transport(tissue, perfusion)._prepared()
+    edge = tissue.lobule[tissue.neighbours] != tissue.lobule[:, None]
+    inner = ~(edge & (tissue.neighbours >= 0)).any(axis=1)[levels.order]  # an edge may go to either side
+    lobule = tissue.lobule[levels.order]
+    assert np.array_equal(np.sort(levels.order), np.arange(tissue.n_sites))
+    assert np.count_nonzero(np.diff(lobule[inner])) == 6
+    later = levels.column[: tissue.n_sites] > np.arange(tissue.n_sites)[:, None]
+    carried = levels.carried[: tissue.n_sites]
+    assert (carried * later).sum() < 0.02 * carried.sum()
+    assert np.array_equal(levels.against[: tissue.n_sites], (carried * later > 0.0).any(axis=1))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 8, 33])
+def test_cycles_do_not_grow_with_layers(layers):
+    tissue, perfusion = healthy(1, layers)
+    source, uptake = realistic(tissue, perfusion)
+    solver, c, near = transport(tissue, perfusion), np.zeros_like(source), 1.0
+    for most in (12, 9):
+        assert solver.solve(c, c.copy(), near * source, uptake, HOURLY, *COEFFICIENTS)[0] <= most
+        near = np.random.default_rng(3).uniform(0.95, 1.05, source.shape)
+
+
+def test_a_new_flow_leaves_no_trace_of_the_old():
+    tissue, perfusion = healthy(7)
+    _, other = scarred(7)
+    source, uptake = realistic(tissue, perfusion)
+    used, c, again = transport(tissue, other), np.zeros_like(source), np.zeros_like(source)
+    used.solve(c.copy(), c, source, uptake, HOURLY, *COEFFICIENTS)
+    used.set_flow(perfusion.flow, perfusion.outflow, perfusion.pressure)
+    used.solve(c, 0 * c, source, uptake, HOURLY, *COEFFICIENTS)
+    transport(tissue, perfusion).solve(again, 0 * c, source, uptake, HOURLY, *COEFFICIENTS)
+    assert np.array_equal(c, again)
+
+
+def test_solves_on_two_threads_give_the_same_bits():
+    tissue, perfusion = healthy(7)
+    source, uptake = realistic(tissue, perfusion)
+
+    def answer(_):
+        c = np.zeros_like(source)
+        transport(tissue, perfusion).solve(c, 0 * c, source, uptake, HOURLY, *COEFFICIENTS)
+        return c
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(answer, range(4)))
+    assert all(np.array_equal(a, answers[0]) for a in answers)
 
 
 @given(st.integers(0, 2**31), st.floats(-4.0, 4.0), st.integers(0, 3), st.booleans())
@@ -150,15 +228,13 @@ def test_without_flow_a_closed_tissue_keeps_what_it_has():
 
 
 def test_parts_that_do_not_touch_do_not_mix():
-    tissue, _ = healthy(1)
+    tissue = parted()
     left = tissue.x < 0.0
-    apart = tissue.neighbours.copy()
-    apart[(apart >= 0) & (left[np.maximum(apart, 0)] != left[:, None])] = -1
-    cut = np.where(apart >= 0, tissue.face_conductance, 0.0)
     source = np.where(left, 1.0, 0.0)[:, None] * np.ones(LANES)
     c = np.zeros_like(source)
-    solver = Transport(apart, cut, tissue.volume, tissue.axial)
-    _, residual = solver.solve(c, 0 * c, source, 0 * c, HOURLY, DIFFUSIVITY, 0 * DECAY, MOBILE, 1e-11)
+    _, residual = transport(tissue).solve(
+        c, 0 * c, source, 0 * c, HOURLY, DIFFUSIVITY, 0 * DECAY, MOBILE, 1e-11
+    )
     assert residual.max() <= 1e-11
     assert c[~left].max() < 1e-8 * c.max()
     assert np.allclose(tissue.volume @ c, source.sum(axis=0), rtol=1e-9)
@@ -235,6 +311,11 @@ def test_the_same_state_gives_the_same_bits():
     assert np.array_equal(c, again)
 
 
+def fused(total, factor, other):
+    """Return total + factor * other, rounded once."""
+    return float(Fraction(float(factor)) * Fraction(float(other)) + Fraction(float(total)))
+
+
 def test_vector_rows_are_the_plain_loop_to_the_bit():
     tissue, perfusion = healthy(1)
     source, uptake = realistic(tissue, perfusion)
@@ -243,13 +324,15 @@ def test_vector_rows_are_the_plain_loop_to_the_bit():
     levels, (b, _, inverse, x) = solver._prepared()
     swept = x.copy()
     sweep(levels, 0, DIFFUSIVITY, MOBILE, b, inverse, swept)
-    for i in range(levels.start[1]):
-        spread, brought = np.zeros(LANES), np.zeros(LANES)
-        for e in range(levels.first[i], levels.first[i + 1]):
-            spread += levels.exchange[e] * x[levels.column[e]]
-            brought += levels.carried[e] * x[levels.column[e]]
-        x[i] = (b[i] + (DIFFUSIVITY * spread + MOBILE * brought)) * inverse[i]
-    assert np.array_equal(swept, x)
+    for i in range(0, levels.start[1], 29):
+        for s in range(LANES):
+            spread, brought = 0.0, 0.0
+            for k, j in enumerate(levels.column[i]):
+                there = swept[j, s] if j < i else x[j, s]
+                spread = fused(spread, levels.exchange[i, k], there)
+                brought = fused(brought, levels.carried[i, k], there)
+            total = fused(fused(b[i, s], DIFFUSIVITY[s], spread), MOBILE[s], brought)
+            assert swept[i, s] == total * inverse[i, s]
 
 
 def test_wrong_arrays_are_refused_by_name():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -58,14 +59,16 @@ def healthy(lobules: int = 7, layers: int = 1) -> tuple[Tissue, Perfusion]:
     return tissue, Perfusion(tissue, np.full(tissue.n_sites, 0.5))
 
 
-def operator(tissue: Tissue, perfusion: Perfusion, d: float, decay: float, mobile: float) -> csr_array:
+def operator(tissue: Tissue, perfusion: Perfusion | None, d: float, decay: float, mobile: float) -> csr_array:
     """Assemble the rates (pL/h) by which sites lose and pass on an amount, face by face."""
+    flow = np.zeros(tissue.neighbours.shape) if perfusion is None else perfusion.flow
+    outflow = np.zeros(tissue.n_sites) if perfusion is None else perfusion.outflow
     n = tissue.n_sites
     rows, columns, values = [], [], []
-    diagonal = tissue.volume * decay + mobile * perfusion.outflow
+    diagonal = tissue.volume * decay + mobile * outflow
     for k in range(8):
         i = np.nonzero(tissue.neighbours[:, k] >= 0)[0]
-        passed = d * tissue.face_conductance[i, k] + mobile * np.maximum(perfusion.flow[i, k], 0.0)
+        passed = d * tissue.face_conductance[i, k] + mobile * np.maximum(flow[i, k], 0.0)
         diagonal[i] += passed
         rows.append(tissue.neighbours[i, k])
         columns.append(i)
@@ -75,15 +78,48 @@ def operator(tissue: Tissue, perfusion: Perfusion, d: float, decay: float, mobil
 
 
 def direct(
-    tissue: Tissue, perfusion: Perfusion, source: Floats, uptake: Floats, old: Floats, inv_dt: Floats
+    tissue: Tissue, perfusion: Perfusion | None, source: Floats, uptake: Floats, old: Floats, inv_dt: Floats
 ) -> Floats:
     """Solve each realistic species with a sparse direct solver."""
     answer = np.empty_like(source)
     for s in range(LANES):
-        matrix = operator(tissue, perfusion, DIFFUSIVITY[s], DECAY[s], MOBILE[s])
-        matrix = matrix + diags_array(uptake[:, s] + tissue.volume * inv_dt[s])
-        answer[:, s] = spsolve(matrix.tocsc(), source[:, s] + tissue.volume * inv_dt[s] * old[:, s])
+        matrix, known = system(tissue, perfusion, source, uptake, old, inv_dt, s)
+        answer[:, s] = spsolve(matrix.tocsc(), known)
     return answer
+
+
+def system(
+    tissue: Tissue,
+    perfusion: Perfusion | None,
+    source: Floats,
+    uptake: Floats,
+    old: Floats,
+    inv_dt: Floats,
+    lane: int,
+) -> tuple[csr_array, Floats]:
+    """Return matrix and right-hand side of one realistic species."""
+    matrix = operator(tissue, perfusion, DIFFUSIVITY[lane], DECAY[lane], MOBILE[lane])
+    matrix = csr_array(matrix + diags_array(uptake[:, lane] + tissue.volume * inv_dt[lane]))
+    return matrix, source[:, lane] + tissue.volume * inv_dt[lane] * old[:, lane]
+
+
+def parted() -> Tissue:
+    """Return a lobule cut in two halves that do not touch."""
+    tissue, _ = healthy(1)
+    left = tissue.x < 0.0
+    apart = tissue.neighbours.copy()
+    apart[(apart >= 0) & (left[np.maximum(apart, 0)] != left[:, None])] = -1
+    return replace(
+        tissue, neighbours=apart, face_conductance=np.where(apart >= 0, tissue.face_conductance, 0.0)
+    )
+
+
+def scarred(lobules: int = 1, layers: int = 1) -> tuple[Tissue, Perfusion]:
+    """Return a tissue whose flow winds round patches of scar, from layer to layer and lobule to lobule."""
+    tissue = build_tissue(lobules=lobules, layers=layers)
+    perfusion = Perfusion(tissue, np.full(tissue.n_sites, 0.5))
+    perfusion.solve(np.random.default_rng(7).exponential(15.0, tissue.n_sites))
+    return tissue, perfusion
 
 
 def realistic(tissue: Tissue, perfusion: Perfusion, seed: int = 1) -> tuple[Floats, Floats]:
