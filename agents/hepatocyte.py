@@ -14,6 +14,7 @@ from lobule.agents.jit import kernel
 
 COLUMNS = {
     "iron": Column("float64", "fmol", 0.0, "all iron in the cell"),
+    "iron_uptake": Column("float64", "fmol/h", 0.0, "iron taken up in the last step"),
     "labile": Column("float64", "fmol", 0.0, "chelatable iron, part of iron"),
     "ferritin": Column("float64", "fmol", 0.0, "iron in ferritin, part of iron"),
     "haemosiderin": Column("float64", "fmol", 0.0, "iron in haemosiderin, part of iron"),
@@ -34,7 +35,7 @@ PARAMETERS = Parameters(
     uptake_hfe_factor=Parameter(1.0, "-", 1.0, 2.0, "NTBI clearance of Hfe-/- cells over wild type", "1: liver perfusion in vivo is already flow-limited; cultured Hfe-/- cells take up 1.9 times as much (Chua 2004)"),
     uptake_saturation=Parameter(450.0, "fmol", 100.0, 1000.0, "own iron that halves NTBI uptake", "assumed (15-35 pg); iron-loaded cells take up less (Chua 2006)"),
     transferrin_saturation_iron=Parameter(60.0, "fmol", 10.0, 500.0, "own iron that halves the share in transferrin iron", "assumed: transferrin receptor falls with cell iron"),
-    export_rate=Parameter(0.036, "fmol/h", 0.005, 0.2, "ferroportin export of a normal cell", "derived: 7.9 ug/day from the adult mouse liver (ferrokinetic model of Parmar 2017)", {"human": 0.02}),
+    export_rate=Parameter(0.036, "fmol/h", 0.005, 0.2, "ferroportin export of a normal cell", "derived: 7.9 ug/day from the adult mouse liver (ferrokinetic model of Parmar 2017); man: what keeps the liver of the reference level", {"human": 0.0147}),
     export_half_iron=Parameter(5.0, "fmol", 1.0, 50.0, "own iron at which export is half", "assumed: export vanishes with the store"),
     labile_normal=Parameter(0.2, "uM", 0.1, 5.0, "labile iron of a normal cell", "Zanninelli 2002, rat"),
     labile_max=Parameter(1.8, "fold", 1.5, 3.0, "labile iron of a full cell", "Zanninelli 2002: x1.8 while ferritin rose x19"),
@@ -61,6 +62,7 @@ PARAMETERS = Parameters(
     ros_scavenging=Parameter(300.0, "pL/h", 50.0, 2000.0, "clearance of extracellular ROS by one cell (catalase, GSH)", "assumed"),
     ev_uptake=Parameter(20.0, "pL/h", 1.0, 200.0, "clearance of extracellular vesicles by one cell", "assumed"),
     necrosis_damp=Parameter(20000.0, "ag", 1000.0, 60000.0, "alarm signal (HMGB1) set free by one lytic death", "assumed: a cell holds about a million molecules of 30 kDa, 50 fg"),
+    leak_half_life=Parameter(3.0, "h", 0.5, 12.0, "half-life of the alarm signals still held in a cell that has burst", "assumed: passive release of HMGB1 takes hours"),
     necrosis_tgfb=Parameter(60.0, "ag", 0.0, 500.0, "latent TGF-b activated at one dying cell", "assumed"),
     toxin_hazard=Parameter(0.16, "1/h", 0.0, 1.0, "necrosis of a CYP2E1-rich cell at unit carbon tetrachloride", "set so that about a tenth of hepatocytes die after one dose (10-20 % wanted)"),
     cyp2e1_edge=Parameter(0.67, "-", 0.4, 0.9, "portal-central coordinate of half-maximal CYP2E1", "zone 3"),
@@ -91,6 +93,22 @@ class Hepatocyte(Cell):
     columns = COLUMNS
 
 
+def transferrin_weight(
+    dt: float, p: Any, iron: NDArray[np.float64], uptake: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the relative uptake of transferrin iron of each cell, 1 in a normal one.
+
+    It falls with the iron (fmol) that the cell will hold after `dt` hours of its last uptake (fmol/h).
+    """
+    k = p.transferrin_saturation_iron
+    return (1.0 + p.normal_iron / k) / (1.0 + (iron + dt * uptake) / k)
+
+
+def cyp2e1(p: Any, portal_central: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the activity of CYP2E1 at places between portal tract (0) and central vein (1), 0 to 1."""
+    return 1.0 / (1.0 + np.exp((p.cyp2e1_edge - portal_central) / p.cyp2e1_width))
+
+
 def chelatable(dt: float, p: Any, iron: NDArray[np.float64], chelator: NDArray[np.float64]) -> float:
     """Return the iron (fmol) that cells with `iron` (fmol) would give to `chelator` (uM) in `dt` hours."""
     above = np.maximum(0.0, iron - p.normal_iron)
@@ -99,45 +117,52 @@ def chelatable(dt: float, p: Any, iron: NDArray[np.float64], chelator: NDArray[n
 
 
 @kernel
-def handle_iron(  # type: ignore[no-untyped-def]
-    dt,
-    p,
-    ferroportin,
-    chelator,
-    bound_share,
-    b_export,
-    gained,
-    iron,
-    labile,
-    ferritin,
-    haemosiderin,
-    fold,
-    exported,
-    chelated,
-):
-    """Book uptake, export and chelation of each cell, and divide its iron among its stores.
+def export(dt, p, ferroportin, b_export, iron, uptake, fold, exported):  # type: ignore[no-untyped-def]
+    """Let each cell release iron through ferroportin.
+
+    A cell exchanges more iron with plasma in a day than it keeps. So that a long step finds the same balance as
+    a short one, export goes on from the iron that the cell will hold if it takes up as much as in the last step.
 
     Parameters
     ----------
     ferroportin : float
         Ferroportin under hepcidin, 1 in health.
-    chelator, b_export, gained : ndarray, shape (n,)
-        Chelator at the cell (uM), factor on export, iron taken up in the step (fmol).
-    bound_share : float
-        Factor on chelation, below 1 when the drug in the body could not bind all that cells would give.
-    exported, chelated : ndarray, shape (n,)
-        Written: iron that left to plasma and with the chelator (fmol), never more than there is.
+    b_export, uptake : ndarray, shape (n,)
+        Factor on export; iron taken up in the last step (fmol/h).
+    exported : ndarray, shape (n,)
+        Written: iron that left to plasma (fmol), never more than there is.
     """
     for i in range(iron.size):
+        full = iron[i] + dt * uptake[i]
+        most = dt * p.export_rate * ferroportin * b_export[i] * fold[i]
+        # what is left solves  left + most left / (left + K) = full
+        b = 0.5 * (full - most - p.export_half_iron)
+        left = b + np.sqrt(b * b + full * p.export_half_iron)
+        exported[i] = min(iron[i], max(0.0, full - left))
+        iron[i] -= exported[i]
+
+
+@kernel
+def store(dt, p, chelator, bound_share, gained, iron, uptake, labile, ferritin, haemosiderin, fold, chelated):  # type: ignore[no-untyped-def]
+    """Book uptake and chelation of each cell, and divide its iron among its stores.
+
+    Parameters
+    ----------
+    chelator, gained : ndarray, shape (n,)
+        Chelator at the cell (uM), iron taken up in the step (fmol).
+    bound_share : float
+        Factor on chelation, below 1 when the drug in the body could not bind all that cells would give.
+    uptake, chelated : ndarray, shape (n,)
+        Written: iron taken up (fmol/h); iron that left with the chelator (fmol), never more than there is.
+    """
+    for i in range(iron.size):
+        uptake[i] = gained[i] / dt
         full = iron[i] + gained[i]
-        k_export = p.export_rate * ferroportin * b_export[i] * fold[i] / (full + p.export_half_iron)
         above = max(0.0, full - p.normal_iron)
         excess = above / (above + p.labile_half_iron)  # of labile iron before the chelator has bound any
-        k_chelate = bound_share * p.chelation_rate * excess * chelator[i] / (chelator[i] + p.chelator_half)
-        left = full / (1.0 + dt * (k_export + k_chelate))
-        exported[i] = dt * k_export * left
-        chelated[i] = dt * k_chelate * left
-        iron[i] = full - exported[i] - chelated[i]
+        k = bound_share * p.chelation_rate * excess * chelator[i] / (chelator[i] + p.chelator_half)
+        iron[i] = full / (1.0 + dt * k)
+        chelated[i] = dt * k * iron[i]
         above = max(0.0, iron[i] - p.normal_iron)
         rise = (p.labile_max - 1.0) * above / (above + p.labile_half_iron)
         fold[i] = 1.0 + rise / (1.0 + chelator[i] / p.chelator_half)
@@ -219,13 +244,14 @@ def enter_cycle(dt, seed, tick, p, b_division, key, site, senescent, cycle, neig
             cycle[i] += dt
         elif free > 0 and senescent[i] == 0:
             hazard = b_division[i] * min(1.0, free / p.full_vacancy)
-            if uniform(seed, DIVISION, tick, key[i], zero) < 1.0 - np.exp(-hazard * dt):
-                cycle[i] = 0.0
+            waits = -np.log(1.0 - uniform(seed, DIVISION, tick, key[i], zero))
+            if waits < hazard * dt:
+                cycle[i] = dt - waits / hazard
 
 
 @kernel
-def divide(seed, tick, p, order, key, site, cycle, neighbours, vacant, parent, target):  # type: ignore[no-untyped-def]
-    """Give each finished cell a vacant neighbour site for its daughter, serially in `order`.
+def divide(seed, tick, order, key, site, cycle, neighbours, vacant, parent, target):  # type: ignore[no-untyped-def]
+    """Give each finished cell, a row in `order`, a vacant neighbour site for its daughter, one after another.
 
     Returns
     -------
@@ -235,8 +261,6 @@ def divide(seed, tick, p, order, key, site, cycle, neighbours, vacant, parent, t
     """
     n = 0
     for i in order:
-        if cycle[i] < p.cycle_time:
-            continue
         cycle[i] = -1.0
         free = 0
         for k in range(neighbours.shape[1]):

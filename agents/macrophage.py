@@ -66,6 +66,7 @@ BEHAVIOURS: dict[str, tuple[str, float | str]] = {
 MONOCYTE_BEHAVIOURS: dict[str, tuple[str, float | str]] = {"recruitment": ("1/h", 0.0)}
 
 KEEP, DIE, DIVIDE = 0, 1, 2
+TURNS = 8  # changes of polarisation in one step at most
 
 
 class Macrophage(Cell):
@@ -96,7 +97,7 @@ def recycle(dt, p, ferroportin, gained, iron, released):  # type: ignore[no-unty
 
 @kernel
 def polarise(dt, seed, tick, p, b_to_m1, b_to_m2, b_back, shortage, key, lineage, polarisation, fate):  # type: ignore[no-untyped-def]
-    """Draw changes of polarisation, deaths of recruited cells and renewal of Kupffer cells.
+    """Draw changes of polarisation (several in a long step), deaths of recruited and renewal of Kupffer cells.
 
     Parameters
     ----------
@@ -111,20 +112,28 @@ def polarise(dt, seed, tick, p, b_to_m1, b_to_m2, b_back, shortage, key, lineage
     day = 24.0 / np.log(2.0)
     for i in range(key.size):
         fate[i] = KEEP
-        state = polarisation[i]
-        u = uniform(seed, POLARISATION, tick, key[i], zero)
-        if state == RESTING:
-            if u < 1.0 - np.exp(-b_to_m1[i] * dt):
+        calm = 1.0 / (day * p.calming_half_life) if lineage[i] == KUPFFER else 0.0
+        left = dt
+        for turn in range(TURNS):
+            state = polarisation[i]
+            if state == RESTING:
+                rate = b_to_m1[i]
+            elif state == M1:
+                rate = b_to_m2[i]
+            else:
+                rate = b_back[i] + calm
+            if rate <= 0.0:
+                break
+            left += np.log(1.0 - uniform(seed, POLARISATION, tick, key[i], np.uint64(2 * turn))) / rate
+            if left < 0.0:
+                break
+            if state == RESTING:
                 polarisation[i] = M1
-        elif state == M1:
-            if u < 1.0 - np.exp(-b_to_m2[i] * dt):
+            elif state == M1:
                 polarisation[i] = M2
-        else:
-            calm = 1.0 / (day * p.calming_half_life) if lineage[i] == KUPFFER else 0.0
-            total = b_back[i] + calm
-            change = 1.0 - np.exp(-total * dt)
-            if u < change:
-                polarisation[i] = M1 if u * total < change * b_back[i] else RESTING
+            else:
+                u = uniform(seed, POLARISATION, tick, key[i], np.uint64(2 * turn + 1))
+                polarisation[i] = M1 if u * rate < b_back[i] else RESTING
         if lineage[i] == RECRUITED:
             half_life = p.m2_half_life if polarisation[i] == M2 else p.m1_half_life
             if uniform(seed, DEATH, tick, key[i], zero) < 1.0 - np.exp(-dt / (day * half_life)):
@@ -133,6 +142,19 @@ def polarise(dt, seed, tick, p, b_to_m1, b_to_m2, b_back, shortage, key, lineage
             rate = shortage / (day * p.renewal_half_time)
             if uniform(seed, DIVISION, tick, key[i], one) < 1.0 - np.exp(-rate * dt):
                 fate[i] = DIVIDE
+
+
+@kernel
+def digest(strength, site, polarisation, neighbours, collagenase):  # type: ignore[no-untyped-def]
+    """Add the collagenase of M2 cells to `collagenase`, shape (n_sites,): all at their site, as much around it."""
+    for i in range(site.size):
+        if polarisation[i] != M2:
+            continue
+        collagenase[site[i]] += strength
+        for k in range(neighbours.shape[1]):
+            j = neighbours[site[i], k]
+            if j >= 0:
+                collagenase[j] += strength / (neighbours[j] >= 0).sum()
 
 
 @kernel

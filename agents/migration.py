@@ -8,6 +8,7 @@ from lobule.agents.chance import DIRECTION, MIGRATION, uniform
 from lobule.agents.jit import kernel
 
 FLAT = 1.001  # a tenth of a percent, far below what a cell can tell
+OFTEN = 0.3  # moves expected in a round: few enough that one is all there is
 
 
 @kernel
@@ -15,7 +16,7 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
     """Move cells with `moves` set: a share of the moves up the signal, the others anywhere.
 
     A move up goes to the neighbouring site with room where `signal` is highest; where there is no gradient
-    (`FLAT`) and in the other moves the direction is drawn.
+    (`FLAT`) and in the other moves the direction is drawn. In a long step a cell moves several times.
 
     Parameters
     ----------
@@ -34,20 +35,25 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
     signal : ndarray, shape (n_sites,)
         What attracts.
     """
-    for i in order:
-        if moves[i] == 0 or uniform(seed, MIGRATION, tick, key[i], np.uint64(0)) >= 1.0 - np.exp(-rate * dt):
-            continue
-        here = site[i]
-        best = here
-        for k in range(neighbours.shape[1]):
-            j = neighbours[here, k]
-            if j >= 0 and room[j] > 0 and signal[j] > signal[best]:
-                best = j
-        wanders = uniform(seed, DIRECTION, tick, key[i], np.uint64(3)) >= bias
-        if wanders or signal[best] <= FLAT * signal[here]:
-            around = neighbours[here][neighbours[here] >= 0]
-            j = around[int(uniform(seed, DIRECTION, tick, key[i], np.uint64(2)) * around.size)]
-            best = j if room[j] > 0 else here
-        room[here] += 1
-        room[best] -= 1
-        site[i] = best
+    rounds = max(1, int(np.ceil(rate * dt / OFTEN)))
+    moving = rate * dt / rounds
+    for again in range(rounds):
+        draw = np.uint64(4 * again)
+        for i in order:
+            if moves[i] == 0 or uniform(seed, MIGRATION, tick, key[i], draw) >= moving:
+                continue
+            here = site[i]
+            best = here
+            for k in range(neighbours.shape[1]):
+                j = neighbours[here, k]
+                if j >= 0 and room[j] > 0 and signal[j] > signal[best]:
+                    best = j
+            wanders = uniform(seed, DIRECTION, tick, key[i], draw + np.uint64(3)) >= bias
+            if wanders or signal[best] <= FLAT * signal[here]:
+                around = neighbours[here][neighbours[here] >= 0]
+                chance = uniform(seed, DIRECTION, tick, key[i], draw + np.uint64(2))
+                j = around[int(chance * around.size)]
+                best = j if room[j] > 0 else here
+            room[here] += 1
+            room[best] -= 1
+            site[i] = best

@@ -52,11 +52,11 @@ def compile_rows(rows: Iterable[tuple[int, int, float, float, float]], behaviour
 
 
 @kernel
-def fullness(rules, start, stop, signals, i):  # type: ignore[no-untyped-def]
-    """Return the joint Hill response, 0 to 1, of cell `i` to rows `start` to `stop`."""
+def fullness(rules, start, stop, signals):  # type: ignore[no-untyped-def]
+    """Return the joint Hill response, 0 to 1, of a cell to rows `start` to `stop`."""
     total = 0.0
     for row in range(start, stop):
-        s = signals[i, rules.signal[row]]
+        s = signals[rules.signal[row]]
         if s <= 0.0:
             continue
         x = s / rules.half_max[row]
@@ -65,13 +65,17 @@ def fullness(rules, start, stop, signals, i):  # type: ignore[no-untyped-def]
             total += x
         elif hill == 2.0:
             total += x * x
+        elif hill == 3.0:
+            total += x * x * x
+        elif hill == 4.0:
+            total += (x * x) * (x * x)
         else:
             total += x**hill
     return 1.0 if total >= FULL else total / (1.0 + total)
 
 
 @kernel
-def evaluate(rules, base, signals, out):  # type: ignore[no-untyped-def]
+def evaluate(rules, base, around, site, own, out):  # type: ignore[no-untyped-def]
     """Write every behaviour of every cell for the signals it senses.
 
     The signals that increase a behaviour join forces first, each by its Hill function, and pull it from its
@@ -92,19 +96,30 @@ def evaluate(rules, base, signals, out):  # type: ignore[no-untyped-def]
         From `RuleSet.compile`.
     base : ndarray, shape (n_behaviours,)
         Behaviours of a cell that senses nothing, each in its unit.
-    signals : ndarray, shape (n, n_signals)
-        What each cell senses, each in its unit; below 0 counts as 0, NaN stays NaN.
+    around : ndarray, shape (n_sites, n_site_signals)
+        The signals of each site, each in its unit; below 0 counts as 0, NaN stays NaN.
+    site : ndarray of int, shape (n,)
+        Where each cell is.
+    own : ndarray, shape (n_own_signals, n)
+        Signals of the cell itself, numbered after those of the site.
     out : ndarray, shape (n, n_behaviours)
         Written: the behaviours.
     """
+    outside = around.shape[1]
+    signals = np.empty(outside + own.shape[0])
     for i in range(out.shape[0]):
+        here = site[i]
+        for k in range(outside):
+            signals[k] = around[here, k]
+        for k in range(own.shape[0]):
+            signals[outside + k] = own[k, i]
         for b in range(out.shape[1]):
             up, down, end = rules.first[2 * b], rules.first[2 * b + 1], rules.first[2 * b + 2]
             value = base[b]
             if up < down:
                 pull = max(0.0, rules.saturation[2 * b] - value)
-                value += fullness(rules, up, down, signals, i) * pull
+                value += fullness(rules, up, down, signals) * pull
             if down < end:
                 pull = min(0.0, rules.saturation[2 * b + 1] - value)
-                value += fullness(rules, down, end, signals, i) * pull
+                value += fullness(rules, down, end, signals) * pull
             out[i, b] = value

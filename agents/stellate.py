@@ -106,13 +106,14 @@ def change_stage(dt, seed, tick, p, b_activation, key, stage, primed, drive, fat
 
 
 @kernel
-def decide_divisions(dt, seed, tick, p, b_activated, b_myofibroblast, shortage, crowding, key, stage, fate):  # type: ignore[no-untyped-def]
-    """Draw which cells divide.
+def decide_numbers(dt, seed, tick, p, b_activated, b_myofibroblast, shortage, crowding, key, stage, fate):  # type: ignore[no-untyped-def]
+    """Draw which cells divide, and which quiescent ones die because there are too many.
 
     Parameters
     ----------
     shortage : float
-        Missing share of the healthy number, 0 when complete; quiescent cells make it up slowly.
+        Missing share of the healthy number; quiescent cells make it up slowly. Below 0 the surplus, as a share
+        of the cells there are, which fades as slowly.
     crowding : float
         1 when there is room, 0 at the cap of the population.
     """
@@ -124,9 +125,9 @@ def decide_divisions(dt, seed, tick, p, b_activated, b_myofibroblast, shortage, 
         elif stage[i] >= ACTIVATED:
             rate = b_activated[i] * crowding
         else:
-            rate = np.log(2.0) / (24.0 * p.recovery_half_life) * shortage
+            rate = np.log(2.0) / (24.0 * p.recovery_half_life) * abs(shortage)
         if rate > 0.0 and uniform(seed, DIVISION, tick, key[i], np.uint64(0)) < 1.0 - np.exp(-rate * dt):
-            fate[i] = DIVIDE
+            fate[i] = DIVIDE if stage[i] >= ACTIVATED or shortage > 0.0 else DIE
 
 
 @kernel

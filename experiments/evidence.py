@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from lobule.casefile import explain_errors, read_toml
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
+from lobule.sections import Subject
 
 
 class Value(Section):
@@ -18,7 +19,9 @@ class Value(Section):
 
     readout: str
     """Name of the readout it compares with."""
-    genotype: Literal["wild-type", "hfe-knockout"]
+    genotype: Literal["wild-type", "hfe-knockout", "thalassaemia-major"]
+    sex: Literal["male", "female"] | None = None
+    """Of whom, or None for both."""
     value: float
     unit: str
     grade: Literal["A", "B", "C", "derived"]
@@ -33,6 +36,10 @@ class Value(Section):
     error: float | None = Field(default=None, ge=0)
     error_kind: Literal["SE", "SD", "range", "at most", "not stated"] | None = None
     note: str = ""
+
+    def concerns(self, subject: Subject) -> bool:
+        """Return whether it is about such a subject."""
+        return self.genotype == subject.genotype and self.sex in (None, subject.sex)
 
 
 class Phase(Section):

@@ -20,7 +20,11 @@ from lobule.experiments.evidence import Value, read_evidence
 GENOTYPES = {
     "mouse": {"wild-type": "wild-type", "hfe-knockout": "Hfe-/-"},
     "rat": {"wild-type": "wild-type", "hfe-knockout": "Hfe-/-"},
-    "human": {"wild-type": "HFE wild-type", "hfe-knockout": "C282Y-homozygous (HFE)"},
+    "human": {
+        "wild-type": "HFE wild-type",
+        "hfe-knockout": "C282Y-homozygous (HFE)",
+        "thalassaemia-major": "thalassaemia major",
+    },
 }
 ROUTES = {
     "intraportal": "into the portal vein",

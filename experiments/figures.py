@@ -107,7 +107,7 @@ def published_points(case: Case, series: Series, events: Sequence[tuple[float, s
     points = []
     for name in case.evidence:
         for value in read_evidence(name).value:
-            if value.genotype != case.subject.genotype or value.readout not in series:
+            if not value.concerns(case.subject) or value.readout not in series:
                 continue
             point = _relative(name, value, series, events) if value.relative else _absolute(name, value)
             if point is not None and ages[0] - 3.5 <= point.age_days <= ages[-1] + 3.5:

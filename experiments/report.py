@@ -50,7 +50,7 @@ def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[C
     rows = []
     for name in case.evidence:
         for value in read_evidence(name).value:
-            if value.genotype == case.subject.genotype and value.readout in series:
+            if value.concerns(case.subject) and value.readout in series:
                 found = _at_age(value, series) or _after(value, series, toxin_hours)
                 if found is not None and math.isfinite(found[1]):
                     words, source = published_in_words(value), f"{name} [{value.grade}]"
@@ -62,10 +62,10 @@ def _at_age(value: Value, series: Mapping[str, NDArray[np.float64]]) -> tuple[st
     if value.age_days is None:
         return None
     ages = series["age_days"]
-    nearest = int(np.argmin(np.abs(ages - value.age_days)))
-    if abs(ages[nearest] - value.age_days) > 1.0:
+    if not ages[0] - 1.0 <= value.age_days <= ages[-1] + 1.0:
         return None
-    return f"age {value.age_days:g} d", float(series[value.readout][nearest])
+    when = f"{value.age_days / 365.25:.3g} years" if value.age_days > 1500.0 else f"{value.age_days:g} d"
+    return f"age {when}", float(np.interp(value.age_days, ages, series[value.readout]))
 
 
 def _after(

@@ -21,7 +21,8 @@ from lobule.case import Case, load_case
 from lobule.errors import InputError
 from lobule.experiments.folders import FORMAT, check_new_folder, check_resumable, read_manifest
 from lobule.experiments.report import comparisons
-from lobule.model import Lobule, parameter_values
+from lobule.model import Lobule
+from lobule.parameters import parameter_values
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS
 
 CHECKPOINT_SECONDS = 30.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lobule.agents.declare import Parameter, Parameters
+from lobule.agents.jit import kernel
 from lobule.ledger import Ledger
 from lobule.subjects import Growth, Reference
 from lobule.units import HOURS_PER_DAY, LN2, UMOL_PER_UG
@@ -16,9 +17,8 @@ _PARMAR = "ferrokinetic model of Parmar 2017, fitted to the tracer data of Lopes
 BODY = Parameters(
     "body",
     "The organism around the liver",
-    female_weight=Parameter(0.9, "-", 0.7, 1.0, "body weight of females over males", "Gargiulo 2014: 0.85-0.95, mouse", {"human": 0.85}),
+    female_weight=Parameter(0.9, "-", 0.7, 1.0, "body weight of female mice over males", "Gargiulo 2014: 0.85-0.95; women and female rats have tables of their own"),
     plasma_volume=Parameter(48.9, "mL/kg", 30.0, 60.0, "plasma volume", "Durbin 1992, mouse", {"human": 40.0, "rat": 40.0}),
-    blood_volume=Parameter(85.0, "mL/kg", 55.0, 100.0, "blood volume", "recalled, mouse", {"human": 70.0, "rat": 65.0}),
     haemoglobin_iron=Parameter(3.47, "mg/g", 3.4, 3.5, "iron of haemoglobin", "four atoms in 64.5 kDa"),
     transferrin_capacity=Parameter(45.0, "uM", 35.0, 80.0, "total iron-binding capacity of plasma", "mouse 39-52 by strain and diet", {"human": 60.0, "rat": 60.0}),
     normal_saturation=Parameter(0.67, "-", 0.15, 0.75, "transferrin saturation at the reference", "68 +/- 3 % (Zhou 1998); B6 on an adequate diet 29 %", {"human": 0.30, "rat": 0.40}),
@@ -28,12 +28,17 @@ BODY = Parameters(
     marrow_floor=Parameter(0.1, "-", 0.0, 0.5, "smallest red-cell production over the normal", "assumed"),
     marrow_cap=Parameter(4.0, "-", 2.0, 6.0, "largest red-cell production over the normal", "recalled: 3-4 in man; a weanling mouse needs 3"),
     supply_half=Parameter(0.3, "-", 0.05, 2.0, "plasma iron over normal at which marrow and tissue get about a quarter of their need", "assumed: receptor-mediated uptake is near saturation"),
-    other_return=Parameter(0.015, "1/d", 0.0, 0.1, "iron that other tissue gives back to plasma", "derived: uptake 25 % of plasma turnover, losses 8 ug/day"),
+    other_return=Parameter(0.015, "1/d", 0.0, 0.1, "iron that other tissue gives back to plasma", "derived: uptake 25 % of plasma turnover, losses 8 ug/day; man: assumed, stores of pancreas and heart last for years", {"human": 0.0008}),
     loss=Parameter(0.33, "ug/g/d", 0.005, 1.0, "iron lost with skin, gut and bile per gram of body", _PARMAR, {"human": 0.0133, "rat": 0.28}),
+    menses=Parameter(0.6, "mg/d", 0.0, 2.0, "iron lost with menses, mean of the cycle", "recalled: 0.5-0.7 from 13 to 50 years"),
+    demand_hepcidin=Parameter(0.0, "-", 0.0, 10.0, "how far growth and menses lower hepcidin in health, per iron need over obligatory loss", "0 in rodents, whose absorption table has it; man: fit to 0.5-0.7 mg/d less net absorption of HFE women than men and 0.05 mg/d of children; medians 65 and 112 ng/mL (Ganz 2008) alone give 1", {"human": 3.0}),
+    thalassaemia_output=Parameter(0.2, "-", 0.0, 1.0, "share of marrow iron that leaves as red cells in thalassaemia major", "recalled: most erythroblasts die in the marrow"),
+    thalassaemia_red_cell_life=Parameter(60.0, "d", 20.0, 120.0, "mean life of red cells in transfused thalassaemia major", "recalled: half-life of donor cells about 30 d after storage, in a hypersplenic patient"),
+    thalassaemia_response=Parameter(0.7, "-", 0.1, 1.0, "hepcidin answer in transfused thalassaemia major over wild type", "assumed: erythroferrone lowers it between transfusions"),
     liver_transferrin_rate=Parameter(3.0, "1/d", 0.5, 6.0, "plasma transferrin iron taken up by the normal liver", _PARMAR, {"human": 1.0}),
     overflow_threshold=Parameter(0.5, "-", 0.0, 0.7, "transferrin saturation from which iron fails to bind", "NTBI appears at 50 % (Ryan 2022); labile plasma iron at 75 % (Le Lan 2005)"),
     overflow_power=Parameter(2.7, "-", 2.0, 4.0, "steepness of the overflow above it", "derived from the 2.5-fold NTBI of Hfe-/- mice (Chua 2004)"),
-    overflow_liver=Parameter(0.92, "-", 0.6, 1.0, "share of the overflow that the liver takes", "assumed: pancreas, heart and others take the rest; 85 % of the extra iron of Hfe-/- mice ends in the liver"),
+    overflow_liver=Parameter(0.92, "-", 0.6, 1.0, "share of the overflow that the liver takes", "assumed: pancreas, heart and others take the rest; 85 % of the extra iron of Hfe-/- mice ends in the liver; man: liver share of stores 0.555 (10.6 mg/kg per mg/g, Angelucci 2000)", {"human": 0.8}),
     liver_recycling=Parameter(0.35, "-", 0.2, 0.8, "share of old red cells that end in Kupffer cells", "spleen 36 %, liver 19 % of damaged cells, mouse; 0.8 after splenectomy"),
     spleen_release_half_life=Parameter(0.9, "d", 0.2, 10.0, "half-life of splenic iron at normal hepcidin", "derived: spleen 22 ug at 17 ug/day", {"human": 1.6}),
     hepcidin_half_life=Parameter(10.0, "h", 2.0, 22.0, "half-life of hepcidin", "0.07 /h in a published model"),
@@ -43,7 +48,7 @@ BODY = Parameters(
     stores_half=Parameter(2.0, "-", 0.5, 5.0, "liver iron over normal at which that answer is half", "assumed"),
     hepcidin_il6=Parameter(4.0, "-", 0.0, 20.0, "largest rise of hepcidin by interleukin 6", "assumed"),
     il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
-    hfe_response=Parameter(0.25, "-", 0.1, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007)", {"human": 0.25}),
+    hfe_response=Parameter(0.25, "-", 0.05, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007); man: fit to the liver iron of men with HFE at 50 (9-14 mg/g)", {"human": 0.08}),
     hepcidin_reference=Parameter(60.0, "ng/mL", 10.0, 300.0, "hepcidin reported at the normal level", "median 65 (women) to 112 (men) ng/mL (Ganz 2008); assays differ tenfold", {"human": 90.0}),
     diet_normal=Parameter(0.02, "%", 0.003, 0.1, "iron of the diet that the reference absorbs from", "Zhou 1998", {"human": 0.003}),
     diet_power=Parameter(0.4, "-", 0.1, 1.0, "power of the diet's iron in absorption", "fit: 2 % carbonyl iron for 14 d takes wild type from 0.37 to about 2.1 mg/g (Zhou 1998)"),
@@ -54,13 +59,51 @@ BODY = Parameters(
 )  # fmt: skip
 
 
+@kernel
+def _overflow(saturation, threshold, power):  # type: ignore[no-untyped-def]
+    return min(1.0, (max(0.0, saturation - threshold) / (1.0 - threshold)) ** power)
+
+
+@kernel
+def _level_plasma(start, inflow, need, liver_rate, capacity, normal, half, threshold, power):  # type: ignore[no-untyped-def]
+    """Return plasma iron at the end of a step (umol), and the share of their need that tissues then get.
+
+    Bisection: what flows in, binds and is taken up at the final level leads to that level.
+    """
+    low, high = 0.0, max(capacity, start)
+    plasma = supply = 0.0
+    for _ in range(80):
+        plasma = 0.5 * (low + high)
+        x = plasma / normal
+        supply = (1.0 + half) * x / (x + half)
+        failed = inflow * _overflow(plasma / capacity, threshold, power)
+        if plasma - start - inflow + failed + need * supply + liver_rate * plasma < 0.0:
+            low = plasma
+        else:
+            high = plasma
+    return plasma, supply
+
+
+@dataclass(frozen=True)
+class Release:
+    """What the first half of a step leaves for the second, umol for the whole body."""
+
+    before: Reference
+    """The reference at the beginning of the step."""
+    gone: float
+    """Iron of the red cells that died or were lost with menses."""
+    to_liver: float
+    """The part of it that Kupffer cells have taken up."""
+    other_need: float
+    """What other tissue would take from plasma."""
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """Iron that reaches the liver in a step, umol, for the whole liver."""
+    """Iron that reaches the hepatocytes in a step, umol for the whole liver."""
 
     ntbi: float
     transferrin: float
-    red_cells: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +113,6 @@ class LiverSigns:
     iron: float
     il6: float
     transferrin_uptake: float
-    has_macrophages: bool
 
 
 class Body:
@@ -84,16 +126,22 @@ class Body:
         The healthy subject by age.
     age_days : float
         Age at the start.
-    hfe : bool
-        Whether Hfe is knocked out.
+    genotype : str
+        ``"wild-type"``, ``"hfe-knockout"`` or ``"thalassaemia-major"``.
     ledger : Ledger
         The iron account, opened by the caller.
     """
 
-    def __init__(self, values: Any, growth: Growth, age_days: float, hfe: bool, ledger: Ledger) -> None:
+    def __init__(self, values: Any, growth: Growth, age_days: float, genotype: str, ledger: Ledger) -> None:
         self.values, self.growth, self.ledger = values, growth, ledger
         self.start_age = age_days
-        self.response = values.hfe_response if hfe else 1.0
+        thalassaemia = genotype == "thalassaemia-major"
+        self.response = {
+            "hfe-knockout": values.hfe_response,
+            "thalassaemia-major": values.thalassaemia_response,
+        }.get(genotype, 1.0)
+        self.red_cell_life = values.thalassaemia_red_cell_life if thalassaemia else values.red_cell_life
+        self.marrow_output = values.thalassaemia_output if thalassaemia else 1.0
         self.reference = growth.at(age_days)
         self.hepcidin = self.response
         self.ferroportin = self._ferroportin(self.hepcidin)
@@ -128,53 +176,75 @@ class Body:
     def haemoglobin(self) -> float:
         """Haemoglobin, g/L."""
         grams = self.ledger.pool["red_cells"] / UMOL_PER_UG * 1e-3 / self.values.haemoglobin_iron
-        return grams / (self.values.blood_volume * self.reference.body_weight * 1e-6)
+        return grams / (self.reference.blood_volume * 1e-3)
+
+    @property
+    def hepcidin_level(self) -> float:
+        """Hepcidin of the healthy subject over that of a grown man: lower where growth or menses need iron."""
+        ref, p = self.reference, self.values
+        loss = p.loss * UMOL_PER_UG / HOURS_PER_DAY * ref.body_weight
+        return 1.0 / (1.0 + p.demand_hepcidin * max(0.0, ref.absorption / loss - 1.0))
 
     def _ferroportin(self, hepcidin: float) -> float:
-        return 2.0 / (1.0 + hepcidin**self.values.hepcidin_power)
+        """Return ferroportin, 1 in health, under `hepcidin` relative to the healthy level."""
+        level, n = self.hepcidin_level, self.values.hepcidin_power
+        return (1.0 + level**n) / (1.0 + (level * hepcidin) ** n)
 
     def overflow(self, saturation: float) -> float:
         """Return the share of inflowing iron that fails to bind transferrin at `saturation`."""
-        p = self.values
-        above = (saturation - p.overflow_threshold) / (1.0 - p.overflow_threshold)
-        return min(1.0, max(0.0, above) ** p.overflow_power)
+        return float(_overflow(saturation, self.values.overflow_threshold, self.values.overflow_power))
 
-    def step(self, dt: float, hours: float, liver: LiverSigns) -> Delivery:
-        """Advance the body by `dt` hours from `hours` after the start; return what reaches the liver.
+    def release(self, dt: float, hours: float, has_macrophages: bool) -> Release:
+        """Begin a step of `dt` hours from `hours` after the start: all that gives iron to plasma, gives it.
+
+        Old red cells die, the spleen and other tissue return iron and the gut absorbs; the liver's own releases
+        join them in the pool ``inflow`` before :meth:`settle`.
+        """
+        p, ledger, day = self.values, self.ledger, HOURS_PER_DAY
+        before, ref = self.reference, self.growth.at(self.start_age + (hours + dt) / day)
+        self.reference = ref
+        diet = (self.diet_percent / p.diet_normal) ** p.diet_power
+        absorbed = 0.5 * (before.absorption + ref.absorption)
+        ledger.move("absorption", "inflow", absorbed * self.ferroportin * diet * dt)
+        # Red cells and other tissue are refilled at the end of the step: so much leaves them that they stay level.
+        destroyed = ledger.pool["red_cells"] * dt / (self.red_cell_life * day)
+        to_liver = destroyed * p.liver_recycling if has_macrophages else 0.0
+        ledger.move("red_cells", "macrophages", to_liver)
+        ledger.move("red_cells", "spleen", destroyed - to_liver)
+        bled = ledger.move("red_cells", "menses", 0.5 * (before.menses + ref.menses) * dt)
+        rate = LN2 / (p.spleen_release_half_life * day) * self.ferroportin
+        ledger.move("spleen", "inflow", self._decay("spleen", rate, dt))
+        lost = p.loss * UMOL_PER_UG / day * 0.5 * (before.body_weight + ref.body_weight) * dt
+        lost = ledger.move("other", "loss", lost * min(1.0, ledger.pool["other"] / before.other))
+        grown = ref.other - before.other
+        shrunk = max(0.0, -grown) / before.other
+        ledger.move("other", "inflow", ledger.pool["other"] * (dt * p.other_return / day + shrunk))
+        kept = before.other * dt * p.other_return / day  # a store above the reference runs down to it
+        return Release(before, destroyed + bled, to_liver, max(0.0, grown) + lost + kept)
+
+    def _decay(self, pool: str, rate: float, dt: float) -> float:
+        """Return what leaves `pool` at `rate` (1/h) in an implicit step of `dt` hours, umol."""
+        return self.ledger.pool[pool] * (1.0 - 1.0 / (1.0 + dt * rate))
+
+    def settle(self, dt: float, released: Release, liver: LiverSigns) -> Delivery:
+        """End the step that :meth:`release` began: share plasma iron out; return what reaches the liver.
 
         Plasma iron is solved implicitly, so transferrin is never filled beyond its capacity whatever the step.
         """
-        p, ledger, day = self.values, self.ledger, HOURS_PER_DAY
-        before = self.reference
-        ref = self.growth.at(self.start_age + (hours + dt) / day)
-        self.reference = ref
-        diet = (self.diet_percent / p.diet_normal) ** p.diet_power
-        ledger.move("absorption", "inflow", before.absorption * self.ferroportin * diet * dt)
-
-        def decays(pool: str, rate: float) -> float:
-            return ledger.pool[pool] * (1.0 - 1.0 / (1.0 + dt * rate))
-
-        destroyed = decays("red_cells", 1.0 / (p.red_cell_life * day))
-        to_liver = destroyed * p.liver_recycling if liver.has_macrophages else 0.0
-        ledger.move("red_cells", "macrophages", to_liver)
-        ledger.move("red_cells", "spleen", destroyed - to_liver)
-        ledger.move(
-            "spleen", "inflow", decays("spleen", LN2 / (p.spleen_release_half_life * day) * self.ferroportin)
-        )
-        lost = p.loss * UMOL_PER_UG / day * before.body_weight * dt
-        lost = ledger.move("other", "loss", min(lost, decays("other", lost / dt / before.other)))
-        returned = ledger.move("other", "inflow", decays("other", p.other_return / day))
-
+        p, day, pool = self.values, HOURS_PER_DAY, self.ledger.pool
+        before, ref = released.before, self.reference
         production = before.red_cells / (p.red_cell_life * day) * dt
-        short = ref.red_cells + ref.marrow - ledger.pool["red_cells"] - ledger.pool["marrow"]
+        short = ref.red_cells + ref.marrow - pool["red_cells"] - pool["marrow"]
         growth = ref.red_cells + ref.marrow - before.red_cells - before.marrow
-        need = destroyed + growth + (short - growth) * (1.0 - math.exp(-dt / (p.marrow_response * day)))
+        need = released.gone + growth
+        need += (short - released.gone - growth) * (1.0 - math.exp(-dt / (p.marrow_response * day)))
         need = min(max(need, p.marrow_floor * production), p.marrow_cap * production)
-        other_need = ref.other - before.other + lost + returned
-        delivery = self._settle_plasma(dt, need, other_need, liver.transferrin_uptake)
-        ledger.move("marrow", "red_cells", decays("marrow", 1.0 / (p.marrow_time * day)))
+        delivery = self._settle_plasma(dt, need, released.other_need, liver.transferrin_uptake)
+        ripe = self._decay("marrow", 1.0 / (p.marrow_time * day), dt)
+        self.ledger.move("marrow", "red_cells", self.marrow_output * ripe)
+        self.ledger.move("marrow", "spleen", (1.0 - self.marrow_output) * ripe)
         self._answer(dt, liver)
-        return Delivery(delivery.ntbi, delivery.transferrin, to_liver)
+        return delivery
 
     def _settle_plasma(
         self, dt: float, marrow_need: float, other_need: float, liver_uptake: float
@@ -183,30 +253,27 @@ class Body:
         p, ledger = self.values, self.ledger
         capacity = self.transferrin_capacity(self.reference)
         normal = p.normal_saturation * capacity
-        inflow, start = ledger.pool["inflow"], ledger.pool["plasma"]
+        inflow = ledger.pool["inflow"]
         liver_rate = p.liver_transferrin_rate / HOURS_PER_DAY * liver_uptake * dt
-
-        def fluxes(plasma: float) -> tuple[float, float, float, float]:
-            x = plasma / normal
-            supply = (1.0 + p.supply_half) * x / (x + p.supply_half)
-            failed = inflow * self.overflow(plasma / capacity)
-            return failed, marrow_need * supply, other_need * supply, liver_rate * plasma
-
-        low, high = 0.0, max(capacity, start)
-        for _ in range(80):
-            middle = 0.5 * (low + high)
-            failed, marrow, other, liver = fluxes(middle)
-            if middle - start - inflow + failed + marrow + other + liver < 0.0:
-                low = middle
-            else:
-                high = middle
-        failed, marrow, other, liver = fluxes(0.5 * (low + high))
+        plasma, supply = _level_plasma(
+            ledger.pool["plasma"],
+            inflow,
+            marrow_need + other_need,
+            liver_rate,
+            capacity,
+            normal,
+            p.supply_half,
+            p.overflow_threshold,
+            p.overflow_power,
+        )
+        failed, liver = inflow * self.overflow(plasma / capacity), liver_rate * plasma
+        marrow, other = marrow_need * supply, other_need * supply
         to_liver = ledger.move("inflow", "hepatocytes", failed * p.overflow_liver)
         ledger.move("inflow", "other", failed - to_liver)
         ledger.move("inflow", "plasma", ledger.pool["inflow"])
         ledger.move("plasma", "marrow", marrow)
         ledger.move("plasma", "other", other)
-        return Delivery(to_liver, ledger.move("plasma", "hepatocytes", liver), 0.0)
+        return Delivery(to_liver, ledger.move("plasma", "hepatocytes", liver))
 
     def _answer(self, dt: float, liver: LiverSigns) -> None:
         """Let hepcidin follow liver iron, transferrin iron and inflammation, and ferroportin follow hepcidin."""

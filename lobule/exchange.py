@@ -1,4 +1,4 @@
-"""What cells give to the fields and take from them, and the solve in between."""
+"""The exchange between cells and blood: all that cells give and take, and the fields that answer to it."""
 
 from __future__ import annotations
 
@@ -8,94 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import macrophage, stellate
+from lobule import secretion
 from lobule.agents.jit import kernel
 from lobule.agents.table import CellTable
 from lobule.fields import LANE, LOCAL_IRON, Fields
 from lobule.geometry import Tissue
 from lobule.multigrid import LANES
-from lobule.oxygen import OxygenCurve
+from lobule.oxygen import OxygenCurve, tension_of
 from lobule.perfusion import Perfusion
 from lobule.transport import Transport
 from lobule.units import FMOL_PER_UM_PL
 
-IRON, OXYGEN, ROS, TNF, IL1B, IL6, IL10 = (
-    LANE[s] for s in ("iron", "oxygen", "ros", "tnf", "il1b", "il6", "il10")
-)
-TGFB, HGF, PDGF, EV, CCL2, DAMP = (LANE[s] for s in ("tgfb", "hgf", "pdgf", "ev", "ccl2", "damp"))
-PGE2, CHELATOR = LANE["pge2"], LANE["chelator"]
-PER_FMOL = 1.0 / FMOL_PER_UM_PL  # fmol to uM pL
+IRON, OXYGEN = LANE["iron"], LANE["oxygen"]
 PASSES, SETTLED = 5, 1e-3
-_KUPFFER_M1, _M2, _MYOFIBROBLAST, _ACTIVATED = (
-    macrophage.M1,
-    macrophage.M2,
-    stellate.MYOFIBROBLAST,
-    stellate.ACTIVATED,
-)
 
 
 @kernel
-def _hepatocytes(p, site, antioxidant, b_ros, b_damp, b_ccl2, source, uptake, oxygen_use, portal_central):  # type: ignore[no-untyped-def]
-    for i in range(site.size):
-        j = site[i]
-        source[j, ROS] += b_ros[i] * PER_FMOL
-        source[j, DAMP] += b_damp[i]
-        source[j, CCL2] += b_ccl2[i]
-        uptake[j, ROS] += p.ros_scavenging * antioxidant[i]
-        uptake[j, EV] += p.ev_uptake
-        zonal = p.oxygen_portal + (2.0 - 2.0 * p.oxygen_portal) * portal_central[j]
-        oxygen_use[j] += p.oxygen_use * zonal * 3600.0 * PER_FMOL
+def _saturate(  # type: ignore[no-untyped-def]
+    tension, knots_per_um, oxygen_km, oxygen_use, iron_km, iron_clearance, inlet, local, c, uptake
+):
+    """Set the saturable uptake of oxygen and iron for the concentrations as they are now.
 
-
-@kernel
-def _macrophages(p, site, polarisation, b_tnf, b_il10, source, uptake, oxygen_use):  # type: ignore[no-untyped-def]
-    for i in range(site.size):
-        j = site[i]
-        uptake[j, EV] += p.ev_uptake
-        oxygen_use[j] += p.oxygen_use * 3600.0 * PER_FMOL
-        if polarisation[i] == _KUPFFER_M1:
-            source[j, TNF] += b_tnf[i]
-            source[j, IL1B] += p.il1b_m1
-            source[j, IL6] += p.il6_m1
-            source[j, TGFB] += p.tgfb_m1
-            source[j, PDGF] += p.pdgf_m1
-            source[j, CCL2] += p.ccl2_m1
-            source[j, ROS] += p.ros_m1 * PER_FMOL
-        elif polarisation[i] == _M2:
-            source[j, IL10] += b_il10[i]
-            source[j, TGFB] += p.tgfb_m2
-            source[j, HGF] += p.hgf_m2
-        else:
-            source[j, TNF] += p.tnf_resting
-            source[j, IL10] += p.il10_resting
-            source[j, TGFB] += p.tgfb_resting
-
-
-@kernel
-def _stellate_cells(p, site, stage, b_tgfb, source):  # type: ignore[no-untyped-def]
-    for i in range(site.size):
-        j = site[i]
-        if stage[i] >= _MYOFIBROBLAST:
-            source[j, TGFB] += b_tgfb[i]
-            source[j, PDGF] += p.pdgf_activated
-        elif stage[i] >= _ACTIVATED:
-            source[j, TGFB] += p.tgfb_activated_share * b_tgfb[i]
-            source[j, PDGF] += p.pdgf_activated
-        else:
-            source[j, HGF] += p.hgf_quiescent
-
-
-@kernel
-def _msc(p, site, licence, hgf_factor, ev_factor, source, oxygen_use):  # type: ignore[no-untyped-def]
-    for i in range(site.size):
-        j = site[i]
-        x = licence[i]
-        source[j, HGF] += p.hgf * hgf_factor[i]
-        source[j, PGE2] += p.pge2 * (1.0 + (p.pge2_licensed - 1.0) * x)
-        source[j, IL10] += p.il10 * x
-        source[j, TGFB] += p.tgfb
-        source[j, EV] += p.ev * ev_factor[i] * (0.5 + x)
-        oxygen_use[j] += p.oxygen_use * 3600.0 * PER_FMOL
+    Iron released inside the sections counts with its concentration `local` at the start of the step: a dying
+    cell here and there then asks for no further pass. Returns the change, relative in the root mean square.
+    """
+    moved_oxygen = moved_iron = all_oxygen = all_iron = 0.0
+    for j in range(c.shape[0]):
+        content = max(c[j, OXYGEN], 1e-6)
+        t = tension_of(tension, knots_per_um, content)
+        oxygen = oxygen_use[j] * t / (t + oxygen_km) / content
+        iron = iron_clearance[j] / (1.0 + (inlet * c[j, IRON] + local[j]) / iron_km)
+        moved_oxygen += (oxygen - uptake[j, OXYGEN]) ** 2
+        moved_iron += (iron - uptake[j, IRON]) ** 2
+        all_oxygen += oxygen**2
+        all_iron += iron**2
+        uptake[j, OXYGEN], uptake[j, IRON], uptake[j, LOCAL_IRON] = oxygen, iron, iron
+    return np.sqrt(max(moved_oxygen / max(all_oxygen, 1e-300), moved_iron / max(all_iron, 1e-300)))
 
 
 @dataclass(frozen=True)
@@ -111,7 +59,7 @@ class Solved:
     cycles: int
     passes: int
     change: float
-    """Largest relative change of an uptake coefficient in the last pass."""
+    """Change of the uptake coefficients in the last pass, relative in the root mean square."""
     residual: float
 
 
@@ -154,21 +102,23 @@ class Exchange:
         self.source[:], self.uptake[:], self._oxygen_use[:], self._iron_clearance[:] = 0.0, 0.0, 0.0, 0.0
         values, source, uptake, use = self.values, self.source, self.uptake, self._oxygen_use
         table, b, p = tables["hepatocyte"], behaviours["hepatocyte"], values["hepatocyte"]
-        _hepatocytes(
+        secretion.hepatocytes(
             p,
+            self._clearance,
             table["site"],
+            table["iron"],
             table["antioxidant"],
             b["ros_secretion"],
             b["damp_secretion"],
             b["ccl2_secretion"],
+            self.tissue.portal_central,
             source,
             uptake,
             use,
-            self.tissue.portal_central,
+            self._iron_clearance,
         )
-        self._iron_clearance[table["site"]] = self._clearance / (1.0 + table["iron"] / p.uptake_saturation)
         table, b = tables["macrophage"], behaviours["macrophage"]
-        _macrophages(
+        secretion.macrophages(
             values["macrophage"],
             table["site"],
             table["polarisation"],
@@ -180,9 +130,9 @@ class Exchange:
         )
         table = tables["stellate"]
         b_tgfb = behaviours["stellate"]["tgfb_activation"]
-        _stellate_cells(values["stellate"], table["site"], table["stage"], b_tgfb, source)
+        secretion.stellate_cells(values["stellate"], table["site"], table["stage"], b_tgfb, source)
         table = tables["msc"]
-        _msc(
+        secretion.msc(
             values["msc"],
             table["site"],
             table["licence"],
@@ -220,24 +170,22 @@ class Exchange:
         for name, value in inlet.items():
             source[:, LANE[name]] += inflow * fields.mobile[LANE[name]] * value
         source[:, IRON] = inflow * fields.mobile[IRON]
-        source[:, LOCAL_IRON] = released / dt * PER_FMOL
+        source[:, LOCAL_IRON] = released / (dt * FMOL_PER_UM_PL)
         before = fields.c.copy()
+        started = before[:, LOCAL_IRON].copy()
         inverse = fields.inverse_step(dt)
-        cycles, change, passes = 0, np.inf, 0
         uptake[:, IRON] = self._iron_clearance / (1.0 + fields.iron / self.values["hepatocyte"].uptake_km)
-        self._set_saturable_uptake(self._share_out(delivered, dt), before)
+        self._saturate(self._share_out(delivered, dt), started)
+        cycles, change, passes = 0, np.inf, 0
         while passes < PASSES and change > SETTLED:
             passes += 1
-            used = uptake[:, (OXYGEN, IRON)].copy()
             done, residual = self.transport.solve(
                 fields.c, before, source, uptake, inverse, fields.diffusivity, fields.decay, fields.mobile
             )
             cycles += done
             concentration = self._share_out(delivered, dt)
-            self._set_saturable_uptake(concentration, before)
-            largest = np.maximum(used.max(axis=0), 1e-300)
-            change = float((np.abs(uptake[:, (OXYGEN, IRON)] - used).max(axis=0) / largest).max())
-        taken = used[:, 1] * dt * FMOL_PER_UM_PL
+            taken = uptake[:, IRON] * (dt * FMOL_PER_UM_PL)
+            change = self._saturate(concentration, started)
         local = taken * fields.c[:, LOCAL_IRON]
         total_released, total_local = float(released.sum()), float(local.sum())
         if total_local > total_released:  # by the tolerance of the solver
@@ -256,22 +204,25 @@ class Exchange:
     def _share_out(self, delivered: float, dt: float) -> float:
         """Set the iron field such that cells take up `delivered` fmol in `dt` hours; return the inlet, uM."""
         fields = self.fields
-        unit = float(self.uptake[:, IRON] @ fields.c[:, IRON]) * dt * FMOL_PER_UM_PL
+        unit = float((self.uptake[:, IRON] * fields.c[:, IRON]).sum()) * dt * FMOL_PER_UM_PL
         inlet = delivered / unit if unit > 0.0 else 0.0
         fields.iron[:] = inlet * fields.c[:, IRON] + fields.c[:, LOCAL_IRON]
         return inlet
 
-    def _set_saturable_uptake(self, inlet: float, before: NDArray[np.float64]) -> None:
-        """Set the uptake of oxygen and iron for an inlet of NTBI (uM) and the concentrations as they are now.
-
-        Iron released inside the sections counts with its concentration at the start of the step: a dying
-        cell here and there then asks for no further pass.
-        """
-        p, c = self.values["hepatocyte"], self.fields.c
-        content = np.maximum(c[:, OXYGEN], 1e-6)
-        tension = self.curve.tension(content)
-        self.uptake[:, OXYGEN] = self._oxygen_use * tension / (tension + p.oxygen_km) / content
-        ntbi = inlet * c[:, IRON] + before[:, LOCAL_IRON]
-        iron = self._iron_clearance / (1.0 + ntbi / p.uptake_km)
-        self.uptake[:, IRON] = iron
-        self.uptake[:, LOCAL_IRON] = iron
+    def _saturate(self, inlet: float, started: NDArray[np.float64]) -> float:
+        """Set the uptake of oxygen and iron for an inlet of NTBI (uM); return how much it changed."""
+        p, curve = self.values["hepatocyte"], self.curve
+        return float(
+            _saturate(
+                curve.table,
+                curve.knots_per_um,
+                p.oxygen_km,
+                self._oxygen_use,
+                p.uptake_km,
+                self._iron_clearance,
+                inlet,
+                started,
+                self.fields.c,
+                self.uptake,
+            )
+        )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 BODY_POOLS = ("plasma", "inflow", "red_cells", "marrow", "spleen", "other")
 LIVER_POOLS = ("hepatocytes", "macrophages", "msc", "debris")
 SOURCES = ("absorption", "transfusion", "arrival")
-SINKS = ("loss", "bleeding", "chelation")
+SINKS = ("loss", "menses", "bleeding", "chelation")
 
 
 class Ledger:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule import snapshot
+from lobule.agents import hepatocyte
 from lobule.agents.cell import Cell
 from lobule.agents.rules import rules_from
 from lobule.agents.table import CellTable
@@ -22,10 +23,12 @@ from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
 from lobule.geometry import build_tissue
+from lobule.iron import distribute, release
 from lobule.ledger import Ledger
 from lobule.life import live
 from lobule.matrix import Matrix
-from lobule.parameters import GROUPS
+from lobule.oxygen import OxygenCurve
+from lobule.parameters import parameter_values
 from lobule.perfusion import Perfusion
 from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
@@ -34,15 +37,6 @@ from lobule.subjects import Growth
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet
 from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
-
-
-def parameter_values(case: Case) -> dict[str, Any]:
-    """Return the values of all parameter groups for the subject of `case`, as named tuples."""
-    changes: dict[str, dict[str, float]] = {name: {} for name in GROUPS}
-    for key, value in case.parameters.items():
-        group, _, name = key.partition(".")
-        changes[group][name] = value
-    return {name: group.values(case.subject.species, changes[name]) for name, group in GROUPS.items()}
 
 
 class Lobule(mesa.Model):
@@ -92,7 +86,6 @@ class Lobule(mesa.Model):
         subject, layout = self.case.subject, self.case.tissue
         self.values = values = parameter_values(self.case)
         self.rules = rule_set(values, rules_from(list(self.case.rules), self.case.name))
-        self._senses = Senses(self.rules)
         self.tissue = build_tissue(
             subject.species,
             layout.lobules,
@@ -100,7 +93,9 @@ class Lobule(mesa.Model):
             layers=layout.layers,
             parameters=values["geometry"],
         )
+        self._cyp2e1 = hepatocyte.cyp2e1(values["hepatocyte"], self.tissue.portal_central)
         n = self.tissue.n_sites
+        self._senses = Senses(self.rules, n)
         self.matrix = Matrix(n, values["matrix"])
         self.perfusion = Perfusion(self.tissue, self.matrix.collagen, values["perfusion"])
         self.fields = Fields(n, values["fields"])
@@ -109,17 +104,26 @@ class Lobule(mesa.Model):
         )
         hfe = subject.genotype == "hfe-knockout"
         self.exchange = Exchange(self.tissue, self.fields, self.perfusion, self.transport, values, hfe)
-        growth = Growth(subject.species, values["body"].female_weight if subject.sex == "female" else 1.0)
+        body = values["body"]
+        growth = Growth(
+            subject.species,
+            subject.sex,
+            loss=body.loss,
+            menses=body.menses,
+            female_weight=body.female_weight,
+        )
         if subject.age_days < growth.first_age:
             raise InputError(
                 f"{self.case.name}: subject.age_days = {subject.age_days:g} -> "
                 f"a {subject.species} can be followed from day {growth.first_age:g}"
             )
         self.ledger = Ledger()
-        self.body = Body(values["body"], growth, subject.age_days, hfe, self.ledger)
+        self.body = Body(body, growth, subject.age_days, subject.genotype, self.ledger)
         if self.case.diet.iron_percent is not None:
             self.body.diet_percent = self.case.diet.iron_percent
-        self.levels = Levels(values["drugs"], values["msc"].lung_half_life)
+        self.levels = Levels(
+            values["drugs"], values["msc"].lung_half_life, values["hepatocyte"].chelator_half
+        )
         self.deaths = 0
         self.tick = np.uint64(0)
         self.hours = 0.0
@@ -153,6 +157,10 @@ class Lobule(mesa.Model):
             in_macrophages / macrophages,
             self.seed,
         )
+        table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
+        # As if iron had been in balance before the run.
+        balance = p.export_rate * self.body.ferroportin / (table["iron"] + p.export_half_iron)
+        table["iron_uptake"] = balance * table["iron"]
         self.cells: dict[type[Cell], CellTable] = {CELLS[n]: t for n, t in self.population.tables.items()}
         self._scale_per_gram = self.scale / ref.liver_weight
         self.ledger.open({**self.body.initial_pools(), **liver_iron_umol(self)})
@@ -197,12 +205,19 @@ class Lobule(mesa.Model):
             self._carry_out(self._events[self.next_event][1], doses_before(self._events, self.next_event))
             self.next_event += 1
         levels = self.levels.step(dt)
-        delivery = self.body.step(dt, self.hours, self._signs())
+        tables = self.population.tables
+        toxin = levels["ccl4"] * self._cyp2e1[tables["hepatocyte"]["site"]]
+        self.exchange.curve = OxygenCurve(self.values["oxygen"], self.body.haemoglobin)
+        behaviours = self.behaviours(toxin, levels)
+        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0)
+        release(self, dt, released.to_liver, behaviours)
+        delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()
         if self.perfusion.needs_update(self.matrix.collagen):
             self.perfusion.solve(self.matrix.collagen)
             self.perfuse()
-        live(self, dt, levels, delivery)
+        distribute(self, dt, levels, delivery, behaviours)
+        live(self, dt, toxin, behaviours)
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
 
@@ -210,14 +225,13 @@ class Lobule(mesa.Model):
         text = carry_out(self, treatment, number)
         self.log.append((self.hours, text))
 
-    def _signs(self) -> LiverSigns:
+    def _signs(self, dt: float) -> LiverSigns:
         table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
-        weight = transferrin_weight(p, table["iron"])
+        weight = hepatocyte.transferrin_weight(dt, p, table["iron"], table["iron_uptake"])
         return LiverSigns(
             iron=self.liver_iron,
             il6=float(self.fields["il6"].mean()),
             transferrin_uptake=float(weight.sum()) / self.population.n_hepatocytes,
-            has_macrophages=len(self.population.tables["macrophage"]) > 0,
         )
 
     def _grow(self) -> None:
@@ -299,9 +313,3 @@ class Lobule(mesa.Model):
         model = cls(case, rng=seed)
         snapshot.restore(model, state)
         return model
-
-
-def transferrin_weight(p: Any, iron: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the relative uptake of transferrin iron of cells with `iron` (fmol): 1 in a normal cell."""
-    k = p.transferrin_saturation_iron
-    return (1.0 + p.normal_iron / k) / (1.0 + iron / k)

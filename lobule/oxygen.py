@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.agents.declare import Parameter, Parameters
+from lobule.agents.jit import kernel
 
 NORMAL_HAEMOGLOBIN = 150.0  # g/L, to which the capacity below refers
 
@@ -22,6 +23,25 @@ OXYGEN = Parameters(
 )  # fmt: skip
 
 
+KNOTS = 4096
+
+
+@kernel
+def tension_of(table, knots_per_um, content):  # type: ignore[no-untyped-def]
+    """Return the oxygen tension (mmHg) for a content (uM) from a curve's `table`."""
+    place = content * knots_per_um
+    k = int(place)
+    if k + 1 >= table.size:
+        return table[-1]
+    return table[k] + (table[k + 1] - table[k]) * (place - k)
+
+
+@kernel
+def _tensions(table, knots_per_um, content, out):  # type: ignore[no-untyped-def]
+    for i in range(content.size):
+        out[i] = tension_of(table, knots_per_um, content[i])
+
+
 class OxygenCurve:
     """The dissociation curve of one subject's blood.
 
@@ -31,17 +51,28 @@ class OxygenCurve:
         Values of :data:`OXYGEN`.
     haemoglobin : float
         g/L.
+
+    Attributes
+    ----------
+    portal_content : float
+        Oxygen content of the blood that enters, uM.
+    table, knots_per_um : ndarray, float
+        Tension (mmHg) at evenly spaced contents from 0, and knots per uM.
     """
 
     def __init__(self, values: Any, haemoglobin: float) -> None:
         self.haemoglobin = haemoglobin
-        self._tension = np.linspace(0.0, 150.0, 601)
-        power = self._tension**values.hill
+        tension = np.linspace(0.0, 150.0, 601)
+        power = tension**values.hill
         saturation = power / (values.p50**values.hill + power)
         capacity = values.capacity * haemoglobin / NORMAL_HAEMOGLOBIN
-        self._content = capacity * saturation + values.solubility * self._tension
-        self.portal_content = float(np.interp(values.portal_tension, self._tension, self._content))
+        content = capacity * saturation + values.solubility * tension
+        self.portal_content = float(np.interp(values.portal_tension, tension, content))
+        self.table = np.interp(np.linspace(0.0, content[-1], KNOTS), content, tension)
+        self.knots_per_um = (KNOTS - 1) / float(content[-1])
 
     def tension(self, content: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the tension (mmHg) of blood of the given oxygen content (uM), any shape."""
-        return np.interp(content, self._content, self._tension)
+        """Return the oxygen tension (mmHg) of blood of the given oxygen content (uM), shape (n,)."""
+        out = np.empty(content.size)
+        _tensions(self.table, self.knots_per_um, content, out)
+        return out

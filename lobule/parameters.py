@@ -1,5 +1,9 @@
 """All declared parameters, by group."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from lobule.agents import hepatocyte, macrophage, msc, stellate
 from lobule.agents.declare import Parameters
 from lobule.body import BODY
@@ -9,6 +13,9 @@ from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
 from lobule.treatments import DRUGS
+
+if TYPE_CHECKING:
+    from lobule.case import Case
 
 GROUPS: dict[str, Parameters] = {
     group.name: group
@@ -26,3 +33,12 @@ GROUPS: dict[str, Parameters] = {
         DRUGS,
     )
 }
+
+
+def parameter_values(case: Case) -> dict[str, Any]:
+    """Return the values of all parameter groups for the subject of `case`, as named tuples."""
+    changes: dict[str, dict[str, float]] = {name: {} for name in GROUPS}
+    for key, value in case.parameters.items():
+        group, _, name = key.partition(".")
+        changes[group][name] = value
+    return {name: group.values(case.subject.species, changes[name]) for name, group in GROUPS.items()}

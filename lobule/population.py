@@ -15,6 +15,7 @@ from lobule.agents.migration import climb
 from lobule.agents.table import CellTable
 from lobule.doses import MSCDose
 from lobule.geometry import PARENCHYMA, PORTAL_TRACT, Tissue
+from lobule.units import LN2
 
 CELLS: dict[str, type[Cell]] = {
     "hepatocyte": hepatocyte.Hepatocyte,
@@ -61,7 +62,7 @@ class Population:
     debris : dict of str to ndarray, shape (n_sites,)
         ``iron`` (fmol), ``bodies`` and ``msc_bodies`` of dead cells not yet cleared.
     pulse : dict of str to ndarray, shape (n_sites,)
-        ``damp`` and ``tgfb`` (ag) set free by deaths, to be released in the next step.
+        ``damp`` and ``tgfb`` (ag) that burst cells still hold.
     """
 
     def __init__(
@@ -177,15 +178,26 @@ class Population:
         table.remove(rows)
         return iron
 
+    def leak(self, dt: float) -> dict[str, NDArray[np.float64]]:
+        """Return what burst cells set free in `dt` hours, by signal and site (ag)."""
+        share = 1.0 - np.exp(-LN2 * dt / self.values["hepatocyte"].leak_half_life)
+        leaked = {}
+        for name, held in self.pulse.items():
+            leaked[name] = share * held
+            held -= leaked[name]
+        return leaked
+
     def renew_hepatocytes(self, seed: Any, tick: Any, vacant: NDArray[np.uint8]) -> int:
         """Divide the hepatocytes that are through their cycle; mother and daughter share the iron."""
         table = self.tables["hepatocyte"]
-        parent, target = np.empty(len(table), np.int64), np.empty(len(table), np.int32)
+        ready = np.flatnonzero(table["cycle"] >= self.values["hepatocyte"].cycle_time)
+        if not ready.size:
+            return 0
+        parent, target = np.empty(ready.size, np.int64), np.empty(ready.size, np.int32)
         n = hepatocyte.divide(
             seed,
             tick,
-            self.values["hepatocyte"],
-            np.argsort(table["key"]),
+            ready[np.argsort(table["key"][ready])],
             table["key"],
             table["site"],
             table["cycle"],

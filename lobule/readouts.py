@@ -32,11 +32,15 @@ READOUTS: dict[str, tuple[str, str]] = {
     "alt_iu_per_l": ("IU/L", "alanine aminotransferase"),
     "collagen_area_percent": ("% area", "collagen proportionate area of the parenchyma"),
     "portal_pressure_gradient_mmhg": ("mmHg", "pressure gradient from portal tract to central vein"),
+    "perfusion_percent": ("%", "blood flow through the sections over that in health"),
     "hepatocytes": ("cells", "hepatocytes in the sections"),
     "hepatocytes_senescent": ("cells", "those that no longer divide"),
     "hepatocyte_deaths": ("cells", "deaths since the start"),
     "stellate_quiescent": ("cells", "quiescent stellate cells"),
     "stellate_activated": ("cells", "activated stellate cells, myofibroblasts included"),
+    "stellate_activated_zone1_percent": ("%", "share of the stellate cells of zone 1 that are activated"),
+    "stellate_activated_zone2_percent": ("%", "share of those of zone 2"),
+    "stellate_activated_zone3_percent": ("%", "share of those of zone 3"),
     "myofibroblasts": ("cells", "myofibroblasts"),
     "macrophages": ("cells", "all macrophages"),
     "macrophages_m1": ("cells", "inflammatory (M1) macrophages"),
@@ -70,6 +74,11 @@ def readouts(model: Lobule) -> dict[str, float]:
     tension = model.oxygen_tension()
     area = 100.0 * float(np.mean(1.0 - np.exp(-model.matrix.collagen[parenchyma] / 100.0)))
     p = body.values
+    stellate_zone, awake = tissue.zone[tables["stellate"]["site"]], stage >= stellate.ACTIVATED
+    awake_percent = [
+        100.0 * float(awake[stellate_zone == z].mean()) if np.any(stellate_zone == z) else np.nan
+        for z in (1, 2, 3)
+    ]
     return {
         "hours": model.hours,
         "age_days": model.age_days,
@@ -81,17 +90,19 @@ def readouts(model: Lobule) -> dict[str, float]:
         "serum_iron_um": p.transferrin_capacity * body.saturation,
         "ntbi_um": assay_ntbi(body.saturation),
         "ferritin_ug_per_l": p.ferritin_per_liver_iron * lic,
-        "hepcidin_ng_per_ml": p.hepcidin_reference * body.hepcidin,
+        "hepcidin_ng_per_ml": p.hepcidin_reference * body.hepcidin_level * body.hepcidin,
         "haemoglobin_g_per_dl": body.haemoglobin / 10.0,
         "spleen_iron_ug": model.ledger.pool["spleen"] * IRON_MOLAR_MASS,
         "alt_iu_per_l": body.alt,
         "collagen_area_percent": area,
         "portal_pressure_gradient_mmhg": model.perfusion.portal_pressure,
+        "perfusion_percent": 100.0 * model.perfusion.inflow_fraction,
         "hepatocytes": len(hepatocytes),
         "hepatocytes_senescent": int(hepatocytes["senescent"].sum()),
         "hepatocyte_deaths": model.deaths,
         "stellate_quiescent": int(np.sum(stage == 0)),
-        "stellate_activated": int(np.sum(stage >= stellate.ACTIVATED)),
+        "stellate_activated": int(np.sum(awake)),
+        **{f"stellate_activated_zone{z}_percent": share for z, share in enumerate(awake_percent, 1)},
         "myofibroblasts": int(np.sum(stage >= stellate.MYOFIBROBLAST)),
         "macrophages": polarisation.size,
         "macrophages_m1": int(np.sum(polarisation == macrophage.M1)),

@@ -21,8 +21,8 @@ class Subject(Section):
     """The animal or the patient at the start of the run."""
 
     species: Literal["mouse", "rat", "human"]
-    genotype: Literal["wild-type", "hfe-knockout"] = "wild-type"
-    """In man, hfe-knockout stands for homozygous C282Y."""
+    genotype: Literal["wild-type", "hfe-knockout", "thalassaemia-major"] = "wild-type"
+    """In man, hfe-knockout stands for homozygous C282Y; thalassaemia-major is for man alone."""
     sex: Literal["male", "female"] = "male"
     age_days: float = Field(ge=0)
     """Age when the run starts (days)."""
@@ -32,6 +32,10 @@ class Subject(Section):
         if self.age_days > (oldest := OLDEST_DAYS[self.species]):
             raise ValueError(
                 f"age_days = {self.age_days:g} -> a {self.species} is at most {oldest:g} days old"
+            )
+        if self.genotype == "thalassaemia-major" and self.species != "human":
+            raise ValueError(
+                f'genotype = "thalassaemia-major" in a {self.species} -> the parameters are for man'
             )
         return self
 

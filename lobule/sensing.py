@@ -65,9 +65,12 @@ class Senses:
     ----------
     rules : RuleSet
         The rules of the run.
+    n_sites : int
+        Sites of the tissue.
     """
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, n_sites: int) -> None:
+        self._everywhere = np.arange(n_sites, dtype=np.int32)
         self._compiled = {name: rules.compile(name) for name in _BEHAVIOURS}
         self._base = {name: np.array(list(rules.behaviours[name].values())) for name in _BEHAVIOURS}
 
@@ -96,19 +99,23 @@ class Senses:
         h, m = tables["hepatocyte"], tables["macrophage"]
         factor = np.full(len(m), systemic_factor)
         own = {
-            "hepatocyte": (h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin),
-            "macrophage": (m["iron"], m["engulfed"], m["engulfed_msc"], factor),
+            "hepatocyte": np.stack((h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin)),
+            "macrophage": np.stack((m["iron"], m["engulfed"], m["engulfed_msc"], factor)),
         }
-        result = {"monocyte": self._evaluate("monocyte", site_signals)}
+        result = {"monocyte": self._evaluate("monocyte", site_signals, self._everywhere)}
         for name, table in tables.items():
-            signals = site_signals[table["site"]]
-            if name in own:
-                signals = np.column_stack((signals, *own[name]))
-            result[name] = self._evaluate(name, signals)
+            result[name] = self._evaluate(name, site_signals, table["site"], own.get(name))
         return result
 
-    def _evaluate(self, name: str, signals: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    def _evaluate(
+        self,
+        name: str,
+        around: NDArray[np.float64],
+        site: NDArray[np.int32],
+        own: NDArray[np.float64] | None = None,
+    ) -> dict[str, NDArray[np.float64]]:
         keys = _BEHAVIOURS[name]
-        out = np.empty((len(keys), signals.shape[0])).T
-        evaluate(self._compiled[name], self._base[name], np.ascontiguousarray(signals), out)
+        out = np.empty((len(keys), len(site))).T
+        own = np.empty((0, len(site))) if own is None else own
+        evaluate(self._compiled[name], self._base[name], around, site, own, out)
         return {key: out[:, i] for i, key in enumerate(keys)}

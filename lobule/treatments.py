@@ -34,6 +34,7 @@ DRUGS = Parameters(
     ev_portal_gain=Parameter(3.0, "-", 1.0, 10.0, "first-pass exposure of the liver to intraportal over intravenous vesicles", "assumed"),
 )  # fmt: skip
 
+MOMENT_HOURS = 0.25
 CHELATORS = ("deferoxamine", "deferasirox", "deferiprone")
 
 
@@ -50,9 +51,9 @@ class Levels:
         Carbon tetrachloride (1 = the level right after 1 mL/kg), vesicles in plasma, MSC held in the lung.
     """
 
-    def __init__(self, values: Any, lung_half_life: float) -> None:
+    def __init__(self, values: Any, lung_half_life: float, chelator_half: float) -> None:
         self.values = values
-        self.lung_half_life = lung_half_life
+        self.lung_half_life, self.chelator_half = lung_half_life, chelator_half
         self.chelator = dict.fromkeys(CHELATORS, 0.0)
         self.infusions: list[list[Any]] = []
         self.ccl4 = self.ev = self.lung_msc = 0.0
@@ -63,25 +64,12 @@ class Levels:
         Returns
         -------
         dict
-            ``chelator`` (iron-binding capacity in plasma, uM), ``capacity`` (iron that all of it can bind,
-            umol per kg of body), ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
+            ``chelator`` (iron-binding capacity in plasma, uM: the steady level that would bind as much as the
+            one that comes and goes), ``capacity`` (iron that all of it can bind, umol per kg of body),
+            ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
         """
         p = self.values
-        mean = {"chelator": 0.0, "capacity": 0.0}
-        for drug in CHELATORS:
-            k = LN2 / getattr(p, f"{drug}_half_life")
-            given = 0.0
-            for infusion in self.infusions:
-                if infusion[0] == drug:
-                    span = min(dt, infusion[2])
-                    given += infusion[1] * span
-                    infusion[2] -= span
-            before = self.chelator[drug]
-            self.chelator[drug] = (before + given) / (1.0 + k * dt)
-            bound = getattr(p, f"{drug}_iron")
-            mean["chelator"] += self.chelator[drug] * bound
-            mean["capacity"] += (before + given) * getattr(p, f"{drug}_volume") * bound
-        self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
+        mean = dict(zip(("chelator", "capacity"), self._pass_chelators(dt), strict=True))
         for name, half_life in (
             ("ccl4", p.ccl4_half_life),
             ("ev", p.ev_half_life),
@@ -92,6 +80,38 @@ class Levels:
             mean[name] = before * (1.0 - math.exp(-k * dt)) / (k * dt)
             setattr(self, name, before * math.exp(-k * dt))
         return mean
+
+    def _pass_chelators(self, dt: float) -> tuple[float, float]:
+        """Let the chelators come and go for `dt` hours; return their effective level and their capacity.
+
+        The effect saturates, so it is averaged over moments (:data:`MOMENT_HOURS`), not the level.
+        """
+        if not (self.infusions or any(self.chelator.values())):
+            return 0.0, 0.0
+        p, moments = self.values, max(1, math.ceil(dt / MOMENT_HOURS))
+        h, effect = dt / moments, 0.0
+        held = dict(self.chelator)
+        for _ in range(moments):
+            level = 0.0
+            for drug in CHELATORS:
+                k = LN2 / getattr(p, f"{drug}_half_life")
+                rate = 0.0
+                for infusion in self.infusions:
+                    if infusion[0] == drug:
+                        span = min(h, infusion[2])
+                        rate += infusion[1] * span / h
+                        held[drug] += infusion[1] * span
+                        infusion[2] -= span
+                start, steady, fading = self.chelator[drug], rate / k, math.exp(-k * h)
+                level += (steady + (start - steady) * (1.0 - fading) / (k * h)) * getattr(p, f"{drug}_iron")
+                self.chelator[drug] = steady + (start - steady) * fading
+            effect += level / (level + self.chelator_half) / moments
+        self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
+        capacity = sum(
+            amount * getattr(p, f"{drug}_volume") * getattr(p, f"{drug}_iron")
+            for drug, amount in held.items()
+        )
+        return self.chelator_half * effect / (1.0 - effect), capacity
 
     def spend(self, share: float) -> None:
         """Take away the `share` (0 to 1) of the chelators that has bound iron."""
@@ -166,7 +186,7 @@ def _draw_blood(model: Lobule, treatment: Phlebotomy) -> str:
     body, ledger = model.body, model.ledger
     if body.haemoglobin / 10.0 < treatment.minimum_haemoglobin_g_per_dl:
         return f"no phlebotomy: haemoglobin {body.haemoglobin / 10.0:.1f} g/dL"
-    blood_ml = body.values.blood_volume * body.reference.body_weight * 1e-3
+    blood_ml = body.reference.blood_volume
     share = min(1.0, treatment.volume_ml / blood_ml)
     for pool in ("red_cells", "plasma"):
         ledger.move(pool, "bleeding", ledger.pool[pool] * share)

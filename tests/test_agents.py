@@ -107,24 +107,11 @@ H = hepatocyte.PARAMETERS.values("mouse")
 AMOUNTS = arrays(np.float64, 8, elements=st.floats(0.0, 1e4))
 
 
-def iron_step(dt, ferroportin, chelator, export, gained, iron, labile, ferritin, haemosiderin, fold):
+def iron_step(dt, ferroportin, chelator, factor, gained, iron, uptake, labile, ferritin, haemosiderin, fold):
     exported, chelated = np.full(8, np.nan), np.full(8, np.nan)
-    hepatocyte.handle_iron(
-        dt,
-        H,
-        ferroportin,
-        chelator,
-        1.0,
-        export,
-        gained,
-        iron,
-        labile,
-        ferritin,
-        haemosiderin,
-        fold,
-        exported,
-        chelated,
-    )
+    hepatocyte.export(dt, H, ferroportin, factor, iron, uptake, fold, exported)
+    stores = (labile, ferritin, haemosiderin, fold)
+    hepatocyte.store(dt, H, chelator, 1.0, gained, iron, uptake, *stores, chelated)
     return exported, chelated
 
 
@@ -144,11 +131,12 @@ def test_a_hepatocyte_never_gives_more_iron_than_it_has(
 ):
     full = iron + gained
     haemosiderin = share * iron
-    labile, ferritin = np.zeros(8), iron - haemosiderin
+    labile, ferritin, uptake = np.zeros(8), iron - haemosiderin, np.zeros(8)
     for _ in range(3):
         exported, chelated = iron_step(
-            dt, ferroportin, chelator, export, gained, iron, labile, ferritin, haemosiderin, fold
+            dt, ferroportin, chelator, export, gained, iron, uptake, labile, ferritin, haemosiderin, fold
         )
+        assert np.array_equal(uptake, gained / dt)
         assert np.all(exported >= 0.0) and np.all(chelated >= 0.0)
         assert np.all(exported + chelated <= full * (1.0 + 1e-14))
         np.testing.assert_allclose(iron + exported + chelated, full, rtol=1e-14, atol=1e-300)
@@ -160,7 +148,7 @@ def test_a_hepatocyte_never_gives_more_iron_than_it_has(
 
 
 def one_iron(iron: float, dt: float = 1.0, n: int = 1, ferroportin: float = 1.0, chelator: float = 0.0):
-    state = [np.full(8, v) for v in (iron, 0.0, iron, 0.0, 1.0)]
+    state = [np.full(8, v) for v in (iron, 0.0, 0.0, iron, 0.0, 1.0)]
     out, bound = np.zeros(8), np.zeros(8)
     for _ in range(n):
         a, b = iron_step(dt, ferroportin, np.full(8, chelator), np.ones(8), np.zeros(8), *state)
@@ -177,12 +165,24 @@ def test_export_needs_ferroportin_and_chelation_needs_chelator_and_excess():
     assert 0.0 < few < many < most
 
 
+@pytest.mark.parametrize("dt", [0.25, 6.0, 24.0])
+def test_the_balance_of_uptake_and_export_does_not_depend_on_the_step(dt):
+    """Under a steady gain J a cell settles where export_rate F / (F + K) = J, whatever the step."""
+    gain = 0.6 * H.export_rate
+    expected = H.export_half_iron * 0.6 / 0.4
+    state = [np.full(8, v) for v in (3.0 * expected, gain, 0.0, 3.0 * expected, 0.0, 1.0)]
+    for _ in range(round(24.0 * 900.0 / dt)):
+        iron_step(dt, 1.0, np.zeros(8), np.ones(8), np.full(8, gain * dt), *state)
+        state[5][:] = 1.0
+    np.testing.assert_allclose(state[0], expected, rtol=1e-5)
+
+
 def test_haemosiderin_forms_in_full_cells_only():
     below, above = (
         one_iron(0.9 * H.haemosiderin_threshold, n=500)[0],
         one_iron(3 * H.haemosiderin_threshold, n=500)[0],
     )
-    assert below[3][0] == 0.0 and above[3][0] > 0.05 * H.haemosiderin_threshold
+    assert below[4][0] == 0.0 and above[4][0] > 0.05 * H.haemosiderin_threshold
 
 
 @settings(max_examples=100)
@@ -270,8 +270,9 @@ def test_division_never_puts_two_hepatocytes_on_one_site(n, filled, ready, salt)
     vacant = np.ones(n, np.uint8)
     vacant[site] = 0
     parent, target = np.empty(site.size, np.int64), np.empty(site.size, np.int32)
+    through = np.flatnonzero(waiting)
     born = hepatocyte.divide(
-        SEED, TICK, H, np.argsort(key), key, site, cycle, ring(n), vacant, parent, target
+        SEED, TICK, through[np.argsort(key[through])], key, site, cycle, ring(n), vacant, parent, target
     )
     everyone = np.concatenate([site, target[:born]])
     assert np.unique(everyone).size == everyone.size

@@ -144,7 +144,7 @@ def test_mesas_batch_run():
     new = "rng" in inspect.signature(mesa.batch_run).parameters  # Mesa 3.4 and later name the seeds
     seeds: dict[str, Any] = {"rng": [1, 2]} if new else {}
     swept = {"age": [30.0, 60.0]} if new else {"age": [30.0, 60.0], "rng": [1, 2]}
-    rows = mesa.batch_run(Batched, swept, max_steps=4, display_progress=False, **seeds)
+    rows = mesa.batch_run(Batched, swept, max_steps=48, display_progress=False, **seeds)
     assert len(rows) == 4
     by_age = {age: [row["lic"] for row in rows if row["age"] == age] for age in (30.0, 60.0)}
     assert max(by_age[30.0]) < min(by_age[60.0])

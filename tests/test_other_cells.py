@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lobule.agents import macrophage, msc, stellate
 from lobule.agents.chance import daughter_key
-from lobule.agents.migration import climb
+from lobule.agents.migration import OFTEN, climb
 
 from .model_cases import ring
 
@@ -70,17 +70,18 @@ def test_without_drive_cells_leave_with_the_reversal_half_life():
     assert np.all(stage[quiet] == 0) and not np.any(fate[quiet])
 
 
-def test_stellate_cells_divide_at_their_rates_where_there_is_room():
+def test_stellate_cells_divide_at_their_rates_where_there_is_room_and_a_surplus_fades():
     stage = np.repeat(np.array([0, 3, 10], np.int8), N // 2)
     key = np.arange(stage.size, dtype=U)
 
-    def born(dt: float, shortage: float, crowding: float) -> list[float]:
+    def born(dt: float, shortage: float, crowding: float, what: int = stellate.DIVIDE) -> list[float]:
         fate = np.zeros(stage.size, np.int8)
         fate[0] = stellate.DIE
         rates = np.full(stage.size, 0.02), np.full(stage.size, 0.01)
-        stellate.decide_divisions(dt, SEED, TICK, S, *rates, shortage, crowding, key, stage, fate)
+        stellate.decide_numbers(dt, SEED, TICK, S, *rates, shortage, crowding, key, stage, fate)
         assert fate[0] == stellate.DIE
-        return [float((fate[stage == s] == stellate.DIVIDE).mean()) for s in (0, 3, 10)]
+        fate[0] = stellate.KEEP
+        return [float((fate[stage == s] == what).mean()) for s in (0, 3, 10)]
 
     quiet, active, fibre = born(24.0, 0.0, 1.0)
     assert quiet == 0.0
@@ -88,6 +89,8 @@ def test_stellate_cells_divide_at_their_rates_where_there_is_room():
     assert born(24.0, 0.0, 0.0) == [0.0, 0.0, 0.0]
     recovery = 1.0 - np.exp(-np.log(2.0) / S.recovery_half_life * 0.5)
     assert near(born(24.0, 0.5, 1.0)[0], recovery, N // 2)
+    assert near(born(24.0, -0.5, 1.0, stellate.DIE)[0], recovery, N // 2)  # a surplus fades as slowly
+    assert born(24.0, -0.5, 1.0)[1] == active and born(24.0, -0.5, 1.0, stellate.DIE)[1:] == [0.0, 0.0]
 
 
 def test_a_cell_lays_down_all_its_collagen_here_or_next_door():
@@ -165,14 +168,27 @@ def polarised(state: int, lineage: int, dt: float = 6.0, shortage: float = 0.0, 
 def test_polarisation_follows_its_rates():
     resting, m1, m2 = macrophage.RESTING, macrophage.M1, macrophage.M2
     kupffer, recruited = macrophage.KUPFFER, macrophage.RECRUITED
-    share, fate = polarised(resting, kupffer)
+    share, fate = polarised(resting, kupffer, rates=(0.05, 0.0, 0.0))
     assert near(share[m1], 1.0 - np.exp(-0.3)) and share[m2] == 0.0 and fate[macrophage.KEEP] == 1.0
-    share, _ = polarised(m1, kupffer)
-    assert near(share[m2], 1.0 - np.exp(-0.18)) and share[resting] == 0.0
-    share, _ = polarised(m2, recruited)
+    share, _ = polarised(m1, kupffer, rates=(0.05, 0.03, 0.0))
+    assert near(share[m1], np.exp(-0.18))
+    share, _ = polarised(m2, recruited, rates=(0.05, 0.0, 0.02))
     assert near(share[m1], 1.0 - np.exp(-0.12)) and share[resting] == 0.0
     share, _ = polarised(m2, kupffer, rates=(0.0, 0.0, 0.0))
     assert near(share[resting], 1.0 - 0.5 ** (6.0 / 24.0 / M.calming_half_life)) and share[m1] == 0.0
+
+
+@pytest.mark.parametrize("dt", [1.0, 6.0, 24.0])
+def test_polarisation_over_days_does_not_depend_on_the_step(dt):
+    """A recruited cell between M1 and M2 for four days, from M1: a two-state chain with a known answer."""
+    forth, back, hours = 0.03, 0.02, 96.0
+    polarisation = np.full(N, macrophage.M1, np.uint8)
+    columns = [np.full(N, rate) for rate in (0.0, forth, back)]
+    lineage, fate = np.full(N, macrophage.RECRUITED, np.uint8), np.empty(N, np.int8)
+    for k in range(round(hours / dt)):
+        macrophage.polarise(dt, SEED, U(k), M, *columns, 0.0, KEYS, lineage, polarisation, fate)
+    expected = forth / (forth + back) * (1.0 - np.exp(-(forth + back) * hours))
+    assert near(float(np.mean(polarisation == macrophage.M2)), expected)
 
 
 def test_recruited_cells_die_and_kupffer_cells_renew():
@@ -266,7 +282,8 @@ def test_climbing_respects_room_and_loses_nobody(n, salt, rate, bias, flat):
     assert np.array_equal(room, most - np.bincount(site, minlength=sites)) and np.all(room >= 0)
     assert np.array_equal(site[moves == 0], before[moves == 0])
     apart = (site - before) % sites
-    assert np.all((apart == 0) | (apart == 1) | (apart == sites - 1))
+    rounds = int(np.ceil(rate / OFTEN))
+    assert np.all((apart <= rounds) | (apart >= sites - rounds))
 
 
 def test_cells_gather_at_the_peak_and_wander_without_one():
@@ -281,11 +298,23 @@ def test_cells_gather_at_the_peak_and_wander_without_one():
     lost = np.full(3000, 4, np.int32)
     key = np.arange(3000, dtype=U)
     climb(
-        1.0, SEED, TICK, 50.0, 1.0, np.arange(3000), key, lost, np.ones(3000, np.uint8), ring(sites),
+        1.0, SEED, TICK, OFTEN, 1.0, np.arange(3000), key, lost, np.ones(3000, np.uint8), ring(sites),
         np.full(sites, 10**6), np.ones(sites),
     )  # fmt: skip
     left, right = float((lost == 3).mean()), float((lost == 5).mean())
     assert left > 0.05 and abs(left - right) < 0.05
+
+
+@pytest.mark.parametrize("dt", [1.0, 6.0, 24.0])
+def test_cells_wander_as_far_by_long_steps_as_by_short_ones(dt):
+    """Without a gradient the variance of a walk is the number of moves: rate times hours."""
+    sites, rate, hours = 601, 0.2, 48.0
+    site, key = np.full(4000, 300, np.int32), np.arange(4000, dtype=U)
+    moves, order, room = np.ones(4000, np.uint8), np.arange(4000), np.full(sites, 10**6)
+    for k in range(round(hours / dt)):
+        climb(dt, SEED, U(k), rate, 0.3, order, key, site, moves, ring(sites), room, np.ones(sites))
+    variance = float(np.mean((site - 300.0) ** 2))
+    assert variance == pytest.approx(rate * hours, rel=0.08)
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.3, 1.0])
@@ -296,6 +325,8 @@ def test_the_bias_is_the_share_of_moves_that_go_up(bias):
     site, key = np.zeros(N, np.int32), KEYS
     signal = np.array([1.0, 1.1, 1.2, 2.0, 1.2, 1.1, 1.0])
     order, moves, room = np.arange(N), np.ones(N, np.uint8), np.full(7, 10**6)
-    climb(1.0, SEED, TICK, 50.0, bias, order, key, site, moves, star, room, signal)
-    assert near(float((site == 3).mean()), bias + (1.0 - bias) / 6.0)
-    assert near(float((site == 1).mean()), (1.0 - bias) / 6.0)
+    climb(1.0, SEED, TICK, OFTEN, bias, order, key, site, moves, star, room, signal)
+    moved = site[site > 0]
+    assert near(float((site > 0).mean()), OFTEN)
+    assert near(float((moved == 3).mean()), bias + (1.0 - bias) / 6.0, moved.size)
+    assert near(float((moved == 1).mean()), (1.0 - bias) / 6.0, moved.size)

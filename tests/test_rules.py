@@ -44,7 +44,8 @@ def respond(rules: RuleSet, signals: object, base: tuple[float, float] = (0.0, 2
     """Return TNF secretion of macrophages that sense `signals`, shape (n, 3)."""
     sensed = np.atleast_2d(np.asarray(signals, dtype=np.float64))
     out = np.full((len(sensed), 2), np.nan)
-    evaluate(rules.compile("macrophage"), np.array(base), sensed, out)
+    around, own, site = sensed[:, :1].copy(), sensed[:, 1:].T.copy(), np.arange(len(sensed))
+    evaluate(rules.compile("macrophage"), np.array(base), around, site, own, out)
     assert np.array_equal(out[:, 0], np.full(len(sensed), base[0]))
     return out[:, 1]
 
@@ -219,8 +220,8 @@ def test_the_base_may_vary_and_is_never_pulled_back_to_a_saturation() -> None:
 
 
 def test_cells_without_rules_keep_their_base() -> None:
-    out = np.empty((2, 1))
-    evaluate(rule_set().compile("hepatocyte"), np.array([0.4]), np.ones((2, 1)), out)
+    out, rules = np.empty((2, 1)), rule_set().compile("hepatocyte")
+    evaluate(rules, np.array([0.4]), np.ones((1, 1)), np.zeros(2, int), np.empty((0, 2)), out)
     assert out.tolist() == [[0.4], [0.4]]
 
 

@@ -1,0 +1,128 @@
+"""Iron between blood and cells: what cells release, what they are brought, what is washed out or chelated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lobule.agents import hepatocyte, macrophage
+from lobule.body import Delivery
+from lobule.fields import LANE
+from lobule.units import LN2, UMOL_PER_FMOL
+
+if TYPE_CHECKING:
+    from lobule.model import Lobule
+
+Behaviours = dict[str, dict[str, NDArray[np.float64]]]
+
+
+def book(model: Lobule, source: str, target: str, fmol: float) -> None:
+    """Move iron of the sections (fmol) in the account of the whole liver."""
+    model.ledger.move(source, target, fmol * model.scale * UMOL_PER_FMOL)
+
+
+def release(model: Lobule, dt: float, red_cells: float, behaviours: Behaviours) -> None:
+    """Let macrophages and hepatocytes give iron to plasma for `dt` hours.
+
+    Parameters
+    ----------
+    red_cells : float
+        Iron of old red cells that Kupffer cells take up in the step, umol for the whole liver.
+    """
+    tables = model.population.tables
+    table = tables["macrophage"]
+    if len(table):
+        out = np.empty(len(table))
+        share = red_cells / (model.scale * UMOL_PER_FMOL) / len(table)
+        p = model.values["macrophage"]
+        macrophage.recycle(dt, p, model.body.ferroportin, share, table["iron"], out)
+        book(model, "macrophages", "inflow", float(out.sum()))
+    table = tables["hepatocyte"]
+    out = np.empty(len(table))
+    hepatocyte.export(
+        dt,
+        model.values["hepatocyte"],
+        model.body.ferroportin,
+        behaviours["hepatocyte"]["iron_export"],
+        table["iron"],
+        table["iron_uptake"],
+        table["labile_fold"],
+        out,
+    )
+    book(model, "hepatocytes", "inflow", float(out.sum()))
+
+
+def distribute(
+    model: Lobule, dt: float, levels: Mapping[str, float], delivery: Delivery, behaviours: Behaviours
+) -> None:
+    """Solve the fields over `dt` hours and book the iron that they bring to the cells.
+
+    Parameters
+    ----------
+    levels : mapping of str to float
+        Mean drug and vesicle levels over the step.
+    delivery : Delivery
+        Iron that the body hands to the hepatocytes.
+    """
+    population, exchange = model.population, model.exchange
+    tables = population.tables
+    per_section = 1.0 / (model.scale * UMOL_PER_FMOL)
+    exchange.collect(tables, behaviours)
+    for name, leaked in population.leak(dt).items():
+        exchange.source[:, LANE[name]] += leaked / dt
+    released = _clear_debris(model, dt)
+    table = tables["hepatocyte"]
+    solved = exchange.solve(dt, table["site"], delivery.ntbi * per_section, released, model.inlet(levels))
+    model.last_solve = solved
+    book(model, "debris", "inflow", solved.washed_out)
+    book(model, "debris", "hepatocytes", float(released.sum()) - solved.washed_out)
+    book(model, "hepatocytes", "other", solved.refused)
+    by_transferrin = delivery.transferrin * per_section
+    if len(table):
+        p = model.values["hepatocyte"]
+        weight = hepatocyte.transferrin_weight(dt, p, table["iron"], table["iron_uptake"])
+        gained = solved.gained + weight * (by_transferrin / weight.sum())
+        _store(model, dt, levels, gained)
+    else:
+        book(model, "hepatocytes", "other", by_transferrin)
+
+
+def _clear_debris(model: Lobule, dt: float) -> NDArray[np.float64]:
+    """Let blood carry debris off; return the iron set free at each site (fmol)."""
+    debris = model.population.debris
+    washed = 1.0 - np.exp(-LN2 * dt / model.values["macrophage"].debris_half_life)
+    released = debris["iron"] * washed
+    debris["iron"] -= released
+    debris["bodies"] *= 1.0 - washed
+    debris["msc_bodies"] *= 1.0 - washed
+    return released
+
+
+def _store(model: Lobule, dt: float, levels: Mapping[str, float], gained: NDArray[np.float64]) -> None:
+    """Put the iron `gained` (fmol) into the hepatocytes, and let chelators take theirs."""
+    table, p = model.population.tables["hepatocyte"], model.values["hepatocyte"]
+    chelator = np.ascontiguousarray(model.fields["chelator"][table["site"]])
+    weight = model.body.reference.body_weight * 1e-3
+    capacity = levels["capacity"] * weight / (model.scale * UMOL_PER_FMOL)
+    wanted = hepatocyte.chelatable(dt, p, table["iron"] + gained, chelator) if capacity > 0.0 else 0.0
+    chelated = np.empty(len(table))
+    hepatocyte.store(
+        dt,
+        p,
+        chelator,
+        min(1.0, capacity / wanted) if wanted > 0.0 else 0.0,
+        gained,
+        table["iron"],
+        table["iron_uptake"],
+        table["labile"],
+        table["ferritin"],
+        table["haemosiderin"],
+        table["labile_fold"],
+        chelated,
+    )
+    if capacity > 0.0:
+        book(model, "hepatocytes", "chelation", float(chelated.sum()))
+        model.levels.spend(min(1.0, float(chelated.sum()) / capacity))
