@@ -1,0 +1,1 @@
+"""What the lobule is measured against: the same arithmetic in other hands."""
