@@ -12,8 +12,8 @@ OFTEN = 0.3  # moves expected in a round: few enough that one is all there is
 
 
 @kernel
-def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room, signal):  # type: ignore[no-untyped-def]
-    """Move cells with `moves` set: a share of the moves up the signal, the others anywhere.
+def climb(dt, seed, tick, rate, bias, order, key, site, neighbours, room, signal):  # type: ignore[no-untyped-def]
+    """Move the cells of `order`: a share of the moves up the signal, the others anywhere.
 
     A move up goes to the neighbouring site with room where `signal` is highest; where there is no gradient
     (`FLAT`) and in the other moves the direction is drawn. In a long step a cell moves several times.
@@ -24,10 +24,8 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
         Moves per hour.
     bias : float
         Share of moves that go up the signal.
-    order : ndarray of int64, shape (n,)
-        Rows in the order of their keys: who comes first takes the room.
-    moves : ndarray of uint8, shape (n,)
-        1 for cells that migrate.
+    order : ndarray of int64
+        Rows of the cells that migrate, in the order of their keys: who comes first takes the room.
     neighbours : ndarray of int32, shape (n_sites, 8)
         Neighbour sites, -1 where there is none.
     room : ndarray of int64, shape (n_sites,)
@@ -40,7 +38,7 @@ def climb(dt, seed, tick, rate, bias, order, key, site, moves, neighbours, room,
     for again in range(rounds):
         draw = np.uint64(4 * again)
         for i in order:
-            if moves[i] == 0 or uniform(seed, MIGRATION, tick, key[i], draw) >= moving:
+            if uniform(seed, MIGRATION, tick, key[i], draw) >= moving:
                 continue
             here = site[i]
             best = here

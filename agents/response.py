@@ -52,26 +52,37 @@ def compile_rows(rows: Iterable[tuple[int, int, float, float, float]], behaviour
 
 
 @kernel
-def fullness(rules, start, stop, signals):  # type: ignore[no-untyped-def]
-    """Return the joint Hill response, 0 to 1, of a cell to rows `start` to `stop`."""
-    total = 0.0
+def _join(rules, start, stop, around, site, own, fullness):  # type: ignore[no-untyped-def]
+    """Write the joint Hill response, 0 to 1, of every cell to rows `start` to `stop`.
+
+    Row by row over all cells: the processor then takes several cells at a time, which a loop over the rows of
+    each cell does not let it.
+    """
+    outside, n = around.shape[1], site.size
+    sensed = np.empty(n)
+    fullness[:] = 0.0
     for row in range(start, stop):
-        s = signals[rules.signal[row]]
-        if s <= 0.0:
-            continue
-        x = s / rules.half_max[row]
-        hill = rules.hill[row]
+        signal, half, hill = rules.signal[row], rules.half_max[row], rules.hill[row]
+        for i in range(n):
+            s = around[site[i], signal] if signal < outside else own[signal - outside, i]
+            sensed[i] = 0.0 if s <= 0.0 else s / half
         if hill == 1.0:
-            total += x
+            for i in range(n):
+                fullness[i] += sensed[i]
         elif hill == 2.0:
-            total += x * x
+            for i in range(n):
+                fullness[i] += sensed[i] * sensed[i]
         elif hill == 3.0:
-            total += x * x * x
+            for i in range(n):
+                fullness[i] += sensed[i] * sensed[i] * sensed[i]
         elif hill == 4.0:
-            total += (x * x) * (x * x)
+            for i in range(n):
+                fullness[i] += (sensed[i] * sensed[i]) * (sensed[i] * sensed[i])
         else:
-            total += x**hill
-    return 1.0 if total >= FULL else total / (1.0 + total)
+            for i in range(n):
+                fullness[i] += sensed[i] ** hill
+    for i in range(n):
+        fullness[i] = 1.0 if fullness[i] >= FULL else fullness[i] / (1.0 + fullness[i])
 
 
 @kernel
@@ -105,21 +116,18 @@ def evaluate(rules, base, around, site, own, out):  # type: ignore[no-untyped-de
     out : ndarray, shape (n, n_behaviours)
         Written: the behaviours.
     """
-    outside = around.shape[1]
-    signals = np.empty(outside + own.shape[0])
-    for i in range(out.shape[0]):
-        here = site[i]
-        for k in range(outside):
-            signals[k] = around[here, k]
-        for k in range(own.shape[0]):
-            signals[outside + k] = own[k, i]
-        for b in range(out.shape[1]):
-            up, down, end = rules.first[2 * b], rules.first[2 * b + 1], rules.first[2 * b + 2]
-            value = base[b]
-            if up < down:
-                pull = max(0.0, rules.saturation[2 * b] - value)
-                value += fullness(rules, up, down, signals) * pull
-            if down < end:
-                pull = min(0.0, rules.saturation[2 * b + 1] - value)
-                value += fullness(rules, down, end, signals) * pull
-            out[i, b] = value
+    n = site.size
+    fullness = np.empty(n)
+    for b in range(out.shape[1]):
+        up, down, end = rules.first[2 * b], rules.first[2 * b + 1], rules.first[2 * b + 2]
+        for i in range(n):
+            out[i, b] = base[b]
+        if up < down:
+            pull = max(0.0, rules.saturation[2 * b] - base[b])
+            _join(rules, up, down, around, site, own, fullness)
+            for i in range(n):
+                out[i, b] += fullness[i] * pull
+        if down < end:
+            _join(rules, down, end, around, site, own, fullness)
+            for i in range(n):
+                out[i, b] += fullness[i] * min(0.0, rules.saturation[2 * b + 1] - out[i, b])

@@ -24,6 +24,18 @@ PASSES, SETTLED = 5, 1e-3
 
 
 @kernel
+def _share_out(delivered, uptake, c, iron):  # type: ignore[no-untyped-def]
+    """Write the NTBI [n] by which cells take up `delivered` (uM pL/h) of the inlet; return that, uM."""
+    unit = 0.0
+    for j in range(iron.size):
+        unit += uptake[j, IRON] * c[j, IRON]
+    inlet = delivered / unit if unit > 0.0 else 0.0
+    for j in range(iron.size):
+        iron[j] = inlet * c[j, IRON] + c[j, LOCAL_IRON]
+    return inlet
+
+
+@kernel
 def _saturate(  # type: ignore[no-untyped-def]
     tension, knots_per_um, oxygen_km, oxygen_use, iron_km, iron_clearance, inlet, local, c, uptake
 ):
@@ -175,7 +187,8 @@ class Exchange:
         started = before[:, LOCAL_IRON].copy()
         inverse = fields.inverse_step(dt)
         uptake[:, IRON] = self._iron_clearance / (1.0 + fields.iron / self.values["hepatocyte"].uptake_km)
-        self._saturate(self._share_out(delivered, dt), started)
+        rate = delivered / (dt * FMOL_PER_UM_PL)
+        self._saturate(_share_out(rate, uptake, fields.c, fields.iron), started)
         cycles, change, passes = 0, np.inf, 0
         while passes < PASSES and change > SETTLED:
             passes += 1
@@ -183,7 +196,7 @@ class Exchange:
                 fields.c, before, source, uptake, inverse, fields.diffusivity, fields.decay, fields.mobile
             )
             cycles += done
-            concentration = self._share_out(delivered, dt)
+            concentration = float(_share_out(rate, uptake, fields.c, fields.iron))
             taken = uptake[:, IRON] * (dt * FMOL_PER_UM_PL)
             change = self._saturate(concentration, started)
         local = taken * fields.c[:, LOCAL_IRON]
@@ -200,14 +213,6 @@ class Exchange:
             change=change,
             residual=float(residual.max()),
         )
-
-    def _share_out(self, delivered: float, dt: float) -> float:
-        """Set the iron field such that cells take up `delivered` fmol in `dt` hours; return the inlet, uM."""
-        fields = self.fields
-        unit = float((self.uptake[:, IRON] * fields.c[:, IRON]).sum()) * dt * FMOL_PER_UM_PL
-        inlet = delivered / unit if unit > 0.0 else 0.0
-        fields.iron[:] = inlet * fields.c[:, IRON] + fields.c[:, LOCAL_IRON]
-        return inlet
 
     def _saturate(self, inlet: float, started: NDArray[np.float64]) -> float:
         """Set the uptake of oxygen and iron for an inlet of NTBI (uM); return how much it changed."""

@@ -16,6 +16,8 @@ from lobule.units import LN2, UMOL_PER_FMOL
 if TYPE_CHECKING:
     from lobule.model import Lobule
 
+LEAST_BODY = 1e-6  # of a dead cell: less is gone
+
 Behaviours = dict[str, dict[str, NDArray[np.float64]]]
 
 
@@ -96,8 +98,9 @@ def _clear_debris(model: Lobule, dt: float) -> NDArray[np.float64]:
     washed = 1.0 - np.exp(-LN2 * dt / model.values["macrophage"].debris_half_life)
     released = debris["iron"] * washed
     debris["iron"] -= released
-    debris["bodies"] *= 1.0 - washed
-    debris["msc_bodies"] *= 1.0 - washed
+    for name in ("bodies", "msc_bodies"):
+        debris[name] *= 1.0 - washed
+        debris[name][debris[name] < LEAST_BODY] = 0.0
     return released
 
 

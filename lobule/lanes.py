@@ -3,8 +3,8 @@
 Inside kernels ``load(x, i)`` is row i of an array [unknowns, LANES]; rows are added, subtracted and
 multiplied with each other, and multiplied by a number. The compiler would leave loops over the species
 scalar, or vectorise them behind tests for overlapping arrays; with rows as LLVM vectors a sweep takes half
-the time. Operations stand in one written order and are fused only where
-`add_product` says so, so the bits do not depend on the processor.
+the time. Operations stand in one written order and are fused only where `add_product` says so, so the bits
+do not depend on the processor.
 """
 
 from __future__ import annotations

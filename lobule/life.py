@@ -157,7 +157,10 @@ def _handle_macrophages(model: Lobule, dt: float, behaviours: Behaviours) -> Non
     eaten = macrophage.engulf(
         dt,
         p,
-        np.argsort(table["key"]),
+        # Where nobody is dead nobody competes.
+        np.argsort(table["key"])
+        if debris["bodies"].any() or debris["msc_bodies"].any()
+        else np.arange(len(table)),
         table["site"],
         table["engulfed"],
         table["engulfed_msc"],

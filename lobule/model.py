@@ -207,7 +207,9 @@ class Lobule(mesa.Model):
         levels = self.levels.step(dt)
         tables = self.population.tables
         toxin = levels["ccl4"] * self._cyp2e1[tables["hepatocyte"]["site"]]
-        self.exchange.curve = OxygenCurve(self.values["oxygen"], self.body.haemoglobin)
+        curve, haemoglobin = self.exchange.curve, self.body.haemoglobin
+        if abs(haemoglobin - curve.haemoglobin) > 1e-3 * haemoglobin:
+            self.exchange.curve = OxygenCurve(self.values["oxygen"], haemoglobin)
         behaviours = self.behaviours(toxin, levels)
         released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0)
         release(self, dt, released.to_liver, behaviours)

@@ -233,6 +233,8 @@ class Population:
 
     def recruit(self, dt: float, seed: Any, tick: Any, rate: NDArray[np.float64], iron: float) -> int:
         """Let monocytes arrive at `rate` (cells per site and hour) with `iron` fmol each; return how many."""
+        if not rate.any():
+            return 0
         room, site, key = self._vacancies()
         n = macrophage.arrive(dt, seed, tick, rate, room, site, key)
         if n:
@@ -279,15 +281,18 @@ class Population:
         self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]
     ) -> None:
         """Let activated stellate cells and roused macrophages climb the alarm signal, and MSC climb CCL2."""
-        wakeful = (self.tables["stellate"]["stage"] >= stellate.ACTIVATED).astype(np.uint8)
-        roused = (self.tables["macrophage"]["polarisation"] != macrophage.RESTING).astype(np.uint8)
-        everyone = np.ones(len(self.tables["msc"]), np.uint8)
-        room, around, p = self.room(), self.tissue.neighbours, self.values
+        p = self.values
+        wakeful = self.tables["stellate"]["stage"] >= stellate.ACTIVATED
+        roused = self.tables["macrophage"]["polarisation"] != macrophage.RESTING
+        everyone = np.ones(len(self.tables["msc"]), bool)
+        if not (wakeful.any() or roused.any() or everyone.size):
+            return
+        room = self.room()
         for name, rate, bias, moves, signal in (
             ("stellate", p["stellate"].migration, p["stellate"].migration_bias, wakeful, alarm),
             ("macrophage", p["macrophage"].motility, p["macrophage"].motility_bias, roused, alarm),
             ("msc", p["msc"].homing, p["msc"].homing_bias, everyone, ccl2),
         ):
-            key, site = self.tables[name]["key"], self.tables[name]["site"]
-            if key.size:
-                climb(dt, seed, tick, rate, bias, np.argsort(key), key, site, moves, around, room, signal)
+            key, site, rows = self.tables[name]["key"], self.tables[name]["site"], np.flatnonzero(moves)
+            order = rows[np.argsort(key[rows])]
+            climb(dt, seed, tick, rate, bias, order, key, site, self.tissue.neighbours, room, signal)

@@ -278,7 +278,8 @@ def test_climbing_respects_room_and_loses_nobody(n, salt, rate, bias, flat):
     moves = (rng.random(site.size) < 0.7).astype(np.uint8)
     key = np.array([daughter_key(U(salt), U(i)) for i in range(site.size)], U)
     before, signal = site.copy(), np.ones(sites) if flat else rng.random(sites)
-    climb(1.0, SEED, TICK, rate, bias, np.argsort(key), key, site, moves, ring(sites), room, signal)
+    rows = np.flatnonzero(moves)
+    climb(1.0, SEED, TICK, rate, bias, rows[np.argsort(key[rows])], key, site, ring(sites), room, signal)
     assert np.array_equal(room, most - np.bincount(site, minlength=sites)) and np.all(room >= 0)
     assert np.array_equal(site[moves == 0], before[moves == 0])
     apart = (site - before) % sites
@@ -290,15 +291,15 @@ def test_cells_gather_at_the_peak_and_wander_without_one():
     sites = 9
     signal = np.exp(-np.abs(np.arange(sites) - 4.0))
     site = np.array([0, 1, 2, 6, 7, 8], np.int32)
-    key, moves, order = np.arange(6, dtype=U), np.ones(6, np.uint8), np.arange(6)
+    key, order = np.arange(6, dtype=U), np.arange(6)
     room = np.full(sites, 100)
     for tick in range(60):
-        climb(1.0, SEED, U(tick), 0.5, 1.0, order, key, site, moves, ring(sites), room, signal)
+        climb(1.0, SEED, U(tick), 0.5, 1.0, order, key, site, ring(sites), room, signal)
     assert np.all(np.abs(site - 4) <= 1)
     lost = np.full(3000, 4, np.int32)
     key = np.arange(3000, dtype=U)
     climb(
-        1.0, SEED, TICK, OFTEN, 1.0, np.arange(3000), key, lost, np.ones(3000, np.uint8), ring(sites),
+        1.0, SEED, TICK, OFTEN, 1.0, np.arange(3000), key, lost, ring(sites),
         np.full(sites, 10**6), np.ones(sites),
     )  # fmt: skip
     left, right = float((lost == 3).mean()), float((lost == 5).mean())
@@ -310,9 +311,9 @@ def test_cells_wander_as_far_by_long_steps_as_by_short_ones(dt):
     """Without a gradient the variance of a walk is the number of moves: rate times hours."""
     sites, rate, hours = 601, 0.2, 48.0
     site, key = np.full(4000, 300, np.int32), np.arange(4000, dtype=U)
-    moves, order, room = np.ones(4000, np.uint8), np.arange(4000), np.full(sites, 10**6)
+    order, room = np.arange(4000), np.full(sites, 10**6)
     for k in range(round(hours / dt)):
-        climb(dt, SEED, U(k), rate, 0.3, order, key, site, moves, ring(sites), room, np.ones(sites))
+        climb(dt, SEED, U(k), rate, 0.3, order, key, site, ring(sites), room, np.ones(sites))
     variance = float(np.mean((site - 300.0) ** 2))
     assert variance == pytest.approx(rate * hours, rel=0.08)
 
@@ -324,8 +325,8 @@ def test_the_bias_is_the_share_of_moves_that_go_up(bias):
     star[0, :6] = np.arange(1, 7)
     site, key = np.zeros(N, np.int32), KEYS
     signal = np.array([1.0, 1.1, 1.2, 2.0, 1.2, 1.1, 1.0])
-    order, moves, room = np.arange(N), np.ones(N, np.uint8), np.full(7, 10**6)
-    climb(1.0, SEED, TICK, OFTEN, bias, order, key, site, moves, star, room, signal)
+    order, room = np.arange(N), np.full(7, 10**6)
+    climb(1.0, SEED, TICK, OFTEN, bias, order, key, site, star, room, signal)
     moved = site[site > 0]
     assert near(float((site > 0).mean()), OFTEN)
     assert near(float((moved == 3).mean()), bias + (1.0 - bias) / 6.0, moved.size)
