@@ -205,3 +205,9 @@ def test_published_liver_iron_is_that_of_the_paper() -> None:
 def test_an_unknown_data_set_is_named() -> None:
     with pytest.raises(InputError, match='did you mean "zhou-1998"'):
         read_evidence("zhou-1989")
+
+
+def test_thalassaemia_major_is_for_man_alone() -> None:
+    with pytest.raises(InputError, match="thalassaemia-major.*mouse"):
+        load_case("hfe-mouse", {"subject.genotype": "thalassaemia-major"})
+    assert load_case("healthy-human", {"subject.genotype": "thalassaemia-major"})

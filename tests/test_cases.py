@@ -161,3 +161,94 @@ def test_iron_alone_does_not_scar_the_hfe_mouse_in_ten_months():
     seen = course(Lobule(case.with_days(300.0)[0]), 300.0, 30.0)
     assert seen["collagen_area_percent"].max() < 1.5
     assert seen["macrophages_m1"][-1] <= 5
+
+
+# rat and man: tissue a sixth of a lobule's, as what is tested is the body and its share to the liver
+
+SMALL = {"tissue.radius_um": 220.0, "record.snapshot_days": []}
+
+
+def human(name: str, start_years: float, days: float, step: float = 24.0, **more: object) -> Lobule:
+    """Return a small-tissue model of a human case that starts at an age and has run for some days."""
+    age = {"subject.age_days": 365.25 * start_years}
+    clock = {"clock.phases": [{"days": days, "step_hours": step}]}
+    return Lobule(name, settings={**SMALL, **age, **clock, **more}).run()
+
+
+@pytest.mark.parametrize("sex", ["male", "female"])
+@pytest.mark.parametrize("years", [0.0, 9.0, 30.0])
+def test_a_healthy_human_follows_the_reference_and_stays_quiet(sex: str, years: float):
+    model = human("healthy-human", years, 400.0, **{"subject.sex": sex})
+    reference, r = model.body.reference, model.readouts()
+    assert model.liver_iron == pytest.approx(reference.liver_iron, rel=0.2)
+    assert model.ledger.pool["red_cells"] == pytest.approx(reference.red_cells, rel=0.05)
+    assert model.ledger.total() == pytest.approx(reference.total_iron, rel=0.03)
+    assert 20.0 < r["transferrin_saturation_percent"] < 45.0
+    assert r["stellate_activated"] == 0 and r["hepatocytes"] > 0.98 * model.population.n_hepatocytes
+    assert r["iron_ledger_error"] < 1e-12
+
+
+def test_menses_leave_by_the_ledger_and_marrow_makes_them_up():
+    woman, girl = (human("healthy-human", y, 100.0, **{"subject.sex": "female"}) for y in (30.0, 8.0))
+    per_day = woman.ledger.left["menses"] / 100.0 * 55.845 / 1000.0
+    assert per_day == pytest.approx(woman.values["body"].menses, rel=1e-6)
+    assert girl.ledger.left["menses"] == 0.0
+    assert woman.body.hepcidin_level < 0.5 < human("healthy-human", 30.0, 1.0).body.hepcidin_level
+
+
+def test_haemochromatosis_loads_men_faster_than_women_and_periportally():
+    man, woman = (
+        human("hfe-human", 20.0, 3000.0, 24.0, **{"subject.sex": sex}) for sex in ("male", "female")
+    )
+    gained = [m.ledger.total() - m.ledger.initial for m in (man, woman)]
+    assert gained[0] > 1.5 * gained[1] > 0.0
+    assert man.readouts()["lic_mg_per_g"] > 2.0 and man.readouts()["iron_zone1_to_zone3_ratio"] > 1.1
+    assert 55.0 < man.readouts()["transferrin_saturation_percent"] < 100.0
+
+
+def test_transfused_iron_reaches_macrophages_first():
+    model = Lobule("transfusion-human", settings=SMALL)
+    start = dict(model.ledger.pool)
+    model.run(days=7)
+    fold = {name: model.ledger.pool[name] / start[name] for name in ("spleen", "macrophages", "hepatocytes")}
+    assert fold["spleen"] > fold["macrophages"] > 1.3 * fold["hepatocytes"] > 1.3
+    model.run(days=49)
+    later = model.ledger.pool["hepatocytes"] / start["hepatocytes"]
+    assert later > model.ledger.pool["macrophages"] / start["macrophages"]
+    assert model.ledger.entered["transfusion"] > 0.0 and model.readouts()["iron_ledger_error"] < 1e-12
+
+
+def test_carbonyl_iron_floods_the_rat():
+    model = Lobule("carbonyl-iron-rat", settings=SMALL)
+    before = model.readouts()["lic_mg_per_g"]
+    model.run(days=28)
+    assert model.readouts()["lic_mg_per_g"] > 15.0 * before
+    assert model.readouts()["transferrin_saturation_percent"] > 80.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sex", ["male", "female"])
+def test_a_healthy_human_is_quiet_for_fifty_years(sex: str):
+    seen = course(Lobule("healthy-human", settings={"subject.sex": sex}), 18250.0, 365.0)
+    grown = seen["age_days"] > 7300.0
+    assert np.all(np.abs(seen["lic_mg_per_g"][grown] - 0.8) < 0.4)
+    assert np.all(np.abs(seen["transferrin_saturation_percent"][1:] - 32.0) < 13.0)
+    assert np.all(seen["hepatocytes"] > 0.98 * seen["hepatocytes"][0])
+    assert seen["stellate_activated"].max() <= 3 and seen["collagen_area_percent"].max() < 2.0
+    assert seen["iron_ledger_error"].max() < 1e-9
+
+
+@pytest.mark.slow
+def test_haemochromatosis_over_fifty_years_is_as_published():
+    """Liver iron by the iron index of 2-6 umol/g a year; stellate cells wake downstream of the iron."""
+    seen = course(Lobule("hfe-human"), 18250.0, 30.0)
+    years, lic = seen["age_days"] / 365.25, seen["lic_mg_per_g"]
+    for age in (20.0, 30.0, 40.0, 50.0):
+        now = float(np.interp(age, years, lic)) * 17.9 / age
+        assert 2.0 < now < 6.0, age
+    thirties = (years > 25.0) & (years < 38.0)
+    zone = [np.nanmean(seen[f"stellate_activated_zone{z}_percent"][thirties]) for z in (1, 2, 3)]
+    assert zone[0] < zone[1] and zone[0] < zone[2]
+    assert np.all(seen["iron_zone1_to_zone3_ratio"][years > 20.0] > 1.2)
+    woman = Lobule("hfe-human", settings={"subject.sex": "female"}).run(days=18250)
+    assert woman.readouts()["lic_mg_per_g"] < 0.85 * lic[-1]
