@@ -208,6 +208,6 @@ def test_an_unknown_data_set_is_named() -> None:
 
 
 def test_thalassaemia_major_is_for_man_alone() -> None:
-    with pytest.raises(InputError, match="thalassaemia-major.*mouse"):
+    with pytest.raises(InputError, match=r"thalassaemia-major.*mouse"):
         load_case("hfe-mouse", {"subject.genotype": "thalassaemia-major"})
     assert load_case("healthy-human", {"subject.genotype": "thalassaemia-major"})
