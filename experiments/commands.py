@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 from lobule.case import Case, builtin_cases, load_case
@@ -16,6 +14,7 @@ from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
 from lobule.experiments.folders import check_new_folder, check_resumable, read_manifest
 from lobule.experiments.progress import Progress
+from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
 
 
@@ -110,16 +109,10 @@ def write_whole(path: Path, text: str) -> None:
     """
     if path.is_dir():
         raise InputError(f"--out {path} -> is a folder, not a file")
-    part = None
     try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        with open(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        with whole(path) as partial:
+            partial.write_text(text, "utf-8")
     except (OSError, ValueError) as error:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"--out {shown(str(path))} -> cannot be written: {reason}") from None
 

@@ -19,11 +19,13 @@ from lobule.experiments.evidence import Value, read_evidence
 from lobule.experiments.folders import read_manifest
 from lobule.experiments.histology import tissue_map
 from lobule.experiments.maps import field_maps, iron_scale
+from lobule.experiments.models import load_model
 from lobule.experiments.profiles import zonal_profiles
-from lobule.model import Lobule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lobule.model import Lobule
 
 MOST_TISSUE_MAPS, MOST_FIELD_MAPS = 5, 3
 GRADES = {"A": "", "B": " (recalled)", "C": " (sign only)", "derived": " (derived)"}
@@ -138,8 +140,8 @@ def _relative(name: str, value: Value, series: Series, events: Sequence[tuple[fl
 
 def _models(folder: Path) -> list[Lobule]:
     """Return the models of at most :data:`MOST_TISSUE_MAPS` snapshots by time, the final one last."""
-    final = [Lobule.load(path) for path in folder.glob("final.npz")]
+    final = [load_model(path) for path in folder.glob("final.npz")]
     end = min((model.hours for model in final), default=np.inf)
     paths = [path for path in sorted(folder.glob("day-*.npz")) if 24.0 * float(path.stem[4:]) < end - 0.25]
-    models = [Lobule.load(path) for path in style.spread(paths, MOST_TISSUE_MAPS - len(final))]
+    models = [load_model(path) for path in style.spread(paths, MOST_TISSUE_MAPS - len(final))]
     return [model for model in models if model.hours < end] + final

@@ -1,7 +1,8 @@
-"""Checks of folders that a command is given, made before any work is done."""
+"""Run folders: checked before any work is done, sealed when they are complete, found damaged later."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from lobule.errors import InputError, shown
 
 FORMAT = 1
-FINISHED = ("done", "finished", "complete")
+MANIFEST, SERIES, SUMMARY = "manifest.json", "series.parquet", "summary.json"
+RESULTS = (SERIES, SUMMARY, "case.toml")
 
 
 def check_new_folder(path: Path, option: str = "--out") -> None:
@@ -51,22 +53,22 @@ def read_manifest(path: Path, option: str = "") -> dict[str, Any]:
         If it is no run folder, is damaged, or was written in a newer format.
     """
     name = f"{option} {path}".strip()
-    manifest = path / "manifest.json"
+    manifest = path / MANIFEST
     try:
         if not path.is_dir():
             raise InputError(f"{name} -> {'is a file, not a folder' if path.exists() else 'no such folder'}")
         if not manifest.is_file():
-            raise InputError(f"{name} -> is no run folder: it has no manifest.json")
+            raise InputError(f"{name} -> is no run folder: it has no {MANIFEST}")
         content = json.loads(manifest.read_bytes())
     except OSError as error:
         raise InputError(f"{name} -> cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{name} -> its manifest.json is damaged") from None
+        raise InputError(f"{name} -> its {MANIFEST} is damaged") from None
     version = content.get("format") if isinstance(content, dict) else None
     if not isinstance(version, int) or version < 1:
-        raise InputError(f"{name} -> its manifest.json is damaged: it has no format")
+        raise InputError(f"{name} -> its {MANIFEST} is damaged: it has no format")
     if version > FORMAT:
         raise InputError(f"{name} -> this run has format {version}; this version reads {FORMAT}")
     return dict(content)
@@ -80,5 +82,40 @@ def check_resumable(path: Path, option: str = "--resume") -> None:
     InputError
         As `read_manifest`, or if the run is finished.
     """
-    if read_manifest(path, option).get("status") in FINISHED:
-        raise InputError(f"{option} {path} -> the run is finished; see {path / 'summary.json'}")
+    if read_manifest(path, option).get("status") == "done":
+        raise InputError(f"{option} {path} -> the run is finished; see {path / SUMMARY}")
+
+
+def sealed_files(folder: Path) -> dict[str, list[Any]]:
+    """Return size (bytes) and SHA-256 of every file that a complete run consists of, by its path in `folder`."""
+    paths = [*(folder / name for name in RESULTS), *sorted((folder / "snapshots").glob("*.npz"))]
+    return {path.relative_to(folder).as_posix(): _seal(path) for path in paths}
+
+
+def _seal(path: Path) -> list[Any]:
+    content = path.read_bytes()
+    return [len(content), hashlib.sha256(content).hexdigest()]
+
+
+def damage(folder: Path) -> str:
+    """Return what is wrong with the folder of a run that should be complete; nothing when all is well.
+
+    Results are held against their SHA-256; of snapshots, which are large, only the size is looked at.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        if manifest["status"] != "done":
+            return "is not complete"
+        files = manifest["files"]
+        for name in (*RESULTS, *(name for name in files if name not in RESULTS)):
+            path, seal = folder / name, files[name]
+            is_whole = _seal(path) == seal if name in RESULTS else path.stat().st_size == seal[0]
+            if not is_whole:
+                return f"{name} is not what was written"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).relative_to(folder)} is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return f"{MANIFEST} is damaged"
+    return ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
 import shutil
 import time
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,14 +19,28 @@ import pyarrow.parquet as pq
 
 from lobule.case import Case, load_case
 from lobule.errors import InputError
-from lobule.experiments.folders import FORMAT, check_new_folder, check_resumable, read_manifest
+from lobule.experiments.folders import (
+    FORMAT,
+    MANIFEST,
+    SERIES,
+    SUMMARY,
+    check_new_folder,
+    check_resumable,
+    read_manifest,
+    sealed_files,
+)
+from lobule.experiments.identity import run_id
+from lobule.experiments.models import build_model, load_model
 from lobule.experiments.report import comparisons
+from lobule.files import remove_partial, whole
 from lobule.model import Lobule
 from lobule.parameters import parameter_values
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS
 
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT = "checkpoint.npz"
+PARTS = "series"
+VERSIONS = ("mesa", "numpy", "numba", "scipy", "lobule")
 
 
 class Watcher(Protocol):
@@ -40,7 +54,12 @@ class Watcher(Protocol):
 
 
 def run_case(
-    case: Case, *, seed: int | None = None, out: Path | None = None, progress: Watcher | None = None
+    case: Case,
+    *,
+    seed: int | None = None,
+    out: Path | None = None,
+    progress: Watcher | None = None,
+    draw: bool = True,
 ) -> Path:
     """Run a case and return its folder.
 
@@ -54,6 +73,8 @@ def run_case(
         Folder to write, new or empty; by default ``runs/<case>-seed<seed>``, numbered when taken.
     progress : Watcher, optional
         Told how far the run is.
+    draw : bool
+        Draw the pictures at the end.
 
     Raises
     ------
@@ -61,16 +82,16 @@ def run_case(
         If the folder cannot be written or holds something already.
     """
     seed = case.seed if seed is None else seed
-    folder = _free_folder(Path("runs") / f"{case.name}-seed{seed}") if out is None else out
+    folder = _free_folder(default_folder(case, seed)) if out is None else out
     check_new_folder(folder)
-    model = Lobule(case, rng=seed)
+    run = _Run(build_model(case, seed), folder, progress)
     folder.mkdir(parents=True, exist_ok=True)
     _write_text(folder / "case.toml", case.to_toml())
-    _write_json(folder / "manifest.json", _manifest(model, "running", 0.0))
-    return _Run(model, folder, progress).complete()
+    run.write_manifest("running")
+    return run.complete(draw)
 
 
-def resume(folder: Path, *, progress: Watcher | None = None) -> Path:
+def resume(folder: Path, *, progress: Watcher | None = None, draw: bool = True) -> Path:
     """Go on with an interrupted run from its last checkpoint and return its folder.
 
     Raises
@@ -84,21 +105,29 @@ def resume(folder: Path, *, progress: Watcher | None = None) -> Path:
     try:
         seed, wall = int(manifest["seed"]), float(manifest["wall_seconds"])
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{folder} -> its manifest.json is damaged: no seed or no time") from None
+        raise InputError(f"{folder} -> its {MANIFEST} is damaged: no seed or no time") from None
     if checkpoint.exists():
-        model = Lobule.load(checkpoint)
+        model = load_model(checkpoint)
     else:
-        model = Lobule(load_case(folder / "case.toml"), rng=seed)
-    return _Run(model, folder, progress, wall).complete()
+        model = build_model(load_case(folder / "case.toml"), seed)
+    return _Run(model, folder, progress, wall).complete(draw)
+
+
+def default_folder(case: Case, seed: int) -> Path:
+    """Return where a run goes that is given no folder."""
+    return Path("runs") / f"{case.name}-seed{seed}"
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the `number`-th name for a folder whose first is `path`."""
+    return path if number == 1 else path.with_name(f"{path.name}-{number}")
 
 
 def _free_folder(path: Path) -> Path:
     number = 1
-    candidate = path
-    while candidate.exists():
+    while numbered(path, number).exists():
         number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+    return numbered(path, number)
 
 
 class _Run:
@@ -110,11 +139,11 @@ class _Run:
         self.rows: list[dict[str, float]] = []
         self.every = model.case.record.every_hours
         self.snapshots = sorted(day * HOURS_PER_DAY for day in model.case.record.snapshot_days)
+        self.fixed = _fixed_entries(model)
 
-    def complete(self) -> Path:
+    def complete(self, draw: bool) -> Path:
         model, end = self.model, self.model.case.end_hours
         (self.folder / "snapshots").mkdir(exist_ok=True)
-        (self.folder / "series").mkdir(exist_ok=True)
         if self.progress is not None:
             self.progress.begin(self.folder, end, model.hours)
         if model.hours == 0.0:
@@ -129,10 +158,12 @@ class _Run:
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._checkpoint()
                     saved = time.monotonic()
+            if draw:
+                self._checkpoint()
         except KeyboardInterrupt:
             self._checkpoint()
             raise
-        return self._finish()
+        return self._finish(draw)
 
     def _record(self) -> None:
         """Keep a row and a snapshot when this hour is the first at or after one that is due."""
@@ -145,29 +176,31 @@ class _Run:
             if before + 1e-6 < hours <= model.hours + 1e-6 or (hours == model.hours == 0.0):
                 model.save(self.folder / "snapshots" / f"day-{hours / HOURS_PER_DAY:07.2f}.npz")
 
-    def _flush(self) -> None:
-        if self.rows:
-            part = self.folder / "series" / f"part-{int(self.model.tick):09d}.parquet"
-            _write_table(part, pa.Table.from_pylist(self.rows))
-            self.rows = []
-
     def _checkpoint(self) -> None:
-        self._flush()
+        if self.rows:
+            parts = self.folder / PARTS
+            parts.mkdir(exist_ok=True)
+            _write_table(parts / f"part-{int(self.model.tick):09d}.parquet", pa.Table.from_pylist(self.rows))
+            self.rows = []
         self.model.save(self.folder / CHECKPOINT)
-        _write_json(self.folder / "manifest.json", _manifest(self.model, "running", self._wall()))
+        self.write_manifest("running")
 
-    def _wall(self) -> float:
-        return self.wall + time.monotonic() - self.started
+    def write_manifest(self, status: str, **more: Any) -> None:
+        """Write what is known of the run; it is done when this says so."""
+        wall = round(self.wall + time.monotonic() - self.started, 3)
+        events = [[hours, text] for hours, text in self.model.log]
+        content = {"format": FORMAT, "status": status, **self.fixed, "hours": self.model.hours}
+        _write_json(self.folder / MANIFEST, {**content, "wall_seconds": wall, "events": events, **more})
 
-    def _finish(self) -> Path:
+    def _finish(self, draw: bool) -> Path:
         model, folder = self.model, self.folder
-        self._checkpoint()
-        series = _merged(folder / "series", model.hours)
-        _write_table(folder / "series.parquet", series)
-        model.save(folder / "snapshots" / "final.npz")
+        series = pa.Table.from_pylist(self._all_rows())
+        _write_table(folder / SERIES, series)
+        if model.case.record.final_snapshot:
+            model.save(folder / "snapshots" / "final.npz")
         readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
         _write_json(
-            folder / "summary.json",
+            folder / SUMMARY,
             {
                 "format": FORMAT,
                 "readouts": readouts,
@@ -177,15 +210,26 @@ class _Run:
                 "events": model.log,
             },
         )
-        from lobule.experiments.figures import draw_run
+        if draw:
+            from lobule.experiments.figures import draw_run
 
-        _write_json(folder / "manifest.json", _manifest(model, "running", self._wall()))
-        draw_run(folder)
-        _write_json(folder / "manifest.json", _manifest(model, "done", self._wall()))
-        shutil.rmtree(folder / "series")
-        for left in (folder / CHECKPOINT, *folder.glob(".*.partial"), *folder.glob("*/.*.partial")):
-            left.unlink(missing_ok=True)
+            self.write_manifest("running")
+            draw_run(folder)
+        remove_partial(folder)
+        self.write_manifest("done", files=sealed_files(folder))
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
         return folder
+
+    def _all_rows(self) -> list[dict[str, float]]:
+        """Return the rows of all parts and the ones in memory, each hour once.
+
+        Parts newer than the checkpoint that was gone on from have been written again.
+        """
+        parts = sorted((self.folder / PARTS).glob("*.parquet"))
+        rows = {row["hours"]: row for path in parts for row in pq.read_table(path).to_pylist()}
+        rows |= {row["hours"]: row for row in self.rows}
+        return [rows[hours] for hours in sorted(rows) if hours <= self.model.hours + 1e-6]
 
 
 def _due(before: float, now: float, every: float) -> bool:
@@ -199,36 +243,26 @@ def series_row(model: Lobule) -> dict[str, float]:
     return {name: float(value) for name, value in {**model.readouts(), **pools}.items()}
 
 
-def _merged(parts: Path, hours: float) -> pa.Table:
-    """Return the rows of all parts, each hour once; parts newer than the checkpoint are written again."""
-    rows = {
-        row["hours"]: row
-        for path in sorted(parts.glob("*.parquet"))
-        for row in pq.read_table(path).to_pylist()
-    }
-    return pa.Table.from_pylist([rows[h] for h in sorted(rows) if h <= hours + 1e-6])
-
-
-def _manifest(model: Lobule, status: str, wall_seconds: float) -> dict[str, Any]:
+def _fixed_entries(model: Lobule) -> dict[str, Any]:
+    """Return the entries of the manifest that stay the same from start to end."""
     values = {name: group._asdict() for name, group in parameter_values(model.case).items()}
-    names = ("mesa", "numpy", "numba", "scipy", "lobule")
     return {
-        "format": FORMAT,
-        "status": status,
+        "run": run_id(model.case, int(model.seed)),
         "case": json.loads(model.case.to_json()),
         "seed": int(model.seed),
         "parameters_sha256": hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest(),
-        "hours": model.hours,
-        "wall_seconds": round(wall_seconds, 3),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
-        "events": [[hours, text] for hours, text in model.log],
+        "versions": _versions(),
     }
 
 
+@cache
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}}
+
+
 def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -236,6 +270,5 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd")

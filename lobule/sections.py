@@ -140,4 +140,6 @@ class Record(Section):
     every_hours: float = Field(default=24.0, ge=0.25, le=8760)
     """Hours between two rows of the series."""
     snapshot_days: Annotated[tuple[Annotated[float, Field(ge=0, le=100_000)], ...], Field(strict=False)] = ()
-    """Days on which cells and fields are kept; the final state always is."""
+    """Days on which cells and fields are kept."""
+    final_snapshot: bool = True
+    """Keep the cells and fields of the final state, too."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from lobule.case import Case
 from lobule.errors import InputError
+from lobule.files import whole
 from lobule.oxygen import OxygenCurve
 
 if TYPE_CHECKING:
@@ -55,15 +56,10 @@ def save(model: Lobule, path: Path) -> None:
     }
     for name, table in population.tables.items():
         arrays.update({f"cell.{name}.{column}": values for column, values in table.state().items()})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(path: Path) -> tuple[Case, int, dict[str, Any]]:

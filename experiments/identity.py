@@ -1,0 +1,44 @@
+"""What determines a run, as one short name: equal names mean equal results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+
+from lobule import __version__
+from lobule.case import Case
+from lobule.experiments.folders import FORMAT
+from lobule.kernel_cache import source_hash
+
+ID_LENGTH = 16  # hexadecimal digits: among a million runs two share a name once in 40 million times
+
+
+@cache
+def code_version() -> str:
+    """Return a name for the code that computes: version, sources of `lobule` and `lobule.agents`, rules."""
+    rules = (files("lobule.agents") / "rules.toml").read_bytes()
+    return f"{__version__}-{source_hash()}-{hashlib.sha256(rules).hexdigest()[:8]}"
+
+
+def case_hash(case: Case) -> str:
+    """Return a hash of all that a case says about its results.
+
+    Its own seed, its words and its Mesa agents change none, so they are left out; the name stays, since run
+    folders carry it.
+    """
+    data = case.model_dump(mode="json", exclude={"seed": True, "title": True, "description": True})
+    data["tissue"].pop("agents")
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def run_id(case: Case, seed: int) -> str:
+    """Return the name of the run of `case` with `seed` by this code, :data:`ID_LENGTH` hexadecimal digits."""
+    return id_of(case_hash(case), seed)
+
+
+def id_of(case: str, seed: int) -> str:
+    """Return the name of the run of the case with hash `case`."""
+    parts = f"{FORMAT}\n{case}\n{seed}\n{code_version()}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:ID_LENGTH]
