@@ -1,4 +1,4 @@
-"""The command line: `lobule run`, `cases`, `explain`, `schema`, `plot`."""
+"""The command line: `lobule run`, `sweep`, `collect`, `cases`, `explain`, `schema`, `plot`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
+FORMATS = ("parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds")
 
 
 class UsageError(InputError):
@@ -56,11 +57,23 @@ def positive(text: str) -> float:
     return value
 
 
-def seed(text: str) -> int:
-    """Return a seed."""
+def whole(text: str) -> int:
+    """Return a whole number, such as a seed."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63):
         raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 0 or more")
     return int(text)
+
+
+def options(text: str) -> dict[str, object]:
+    """Return ``key=value,key=value`` as a table."""
+    return dict(setting(part) for part in text.split(","))
+
+
+def filename(text: str) -> Path:
+    """Return the path of a file; an empty name is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the file is empty")
+    return Path(text)
 
 
 def folder(text: str) -> Path:
@@ -103,7 +116,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     )
     run.add_argument("case", nargs="?", metavar="CASE", help=f"built-in case or TOML file ({DEFAULT_CASE})")
     run.add_argument("--days", type=positive, metavar="D", help="length of the run instead of the case's")
-    run.add_argument("--seed", type=seed, metavar="N", help="seed instead of the case's")
+    run.add_argument("--seed", type=whole, metavar="N", help="seed instead of the case's")
     run.add_argument("--out", type=folder, metavar="DIR", help="folder to write; a new or an empty one")
     run.add_argument(
         "--set",
@@ -115,6 +128,49 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         help="change the case or a declared parameter; may be given again",
     )
     run.add_argument("--resume", type=folder, metavar="DIR", help="go on with an interrupted run")
+    sweep = add(
+        "sweep",
+        "run a case many times, as a sweep file says, on all cores or a cluster",
+        "dose.toml --out results",
+        "dose.toml --dry-run",
+        "dose.toml --cluster tcp://host:8786",
+        "dose.toml --slurm jobs=20,queue=short,walltime=02:00:00",
+    )
+    sweep.add_argument("file", type=filename, metavar="FILE", help="a sweep file (docs/sweeps.md)")
+    sweep.add_argument(
+        "--out", type=folder, default=Path("results"), metavar="DIR", help="store of runs (results)"
+    )
+    sweep.add_argument("--workers", type=whole, metavar="N", help="processes on this machine (one per core)")
+    sweep.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+    sweep.add_argument(
+        "--slurm",
+        type=options,
+        metavar="KEY=VALUE,...",
+        help="submit workers as SLURM jobs: jobs=20 and what dask-jobqueue knows: queue, account, memory ...",
+    )
+    sweep.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
+    sweep.add_argument("--figures", action="store_true", help="draw the pictures of every run")
+    sweep.add_argument(
+        "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
+    )
+    collect = add(
+        "collect",
+        "write what a store of runs, or one run, holds as one data set for other tools",
+        "results",
+        "results --format csv --out table.csv",
+        "results/runs/0123456789abcdef --format ome-tiff",
+    )
+    collect.add_argument("folder", type=folder, metavar="DIR", help="a store of runs or a run folder")
+    collect.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        metavar="NAME",
+        help=f"{', '.join(FORMATS)}; tables of the series first, then cells and fields of the snapshots",
+    )
+    collect.add_argument(
+        "--out", type=filename, metavar="PATH", help="file or folder to write, instead of one in DIR"
+    )
     add("cases", "list the built-in cases", "")
     explain = add(
         "explain", "print a case in plain English, with its rules and their sources", "hfe-mouse-msc"
@@ -122,8 +178,8 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     explain.add_argument("case", metavar="CASE", help="built-in case or TOML file")
     schema = add("schema", "print the JSON schema of the case file, for editors", "--out case.schema.json")
     schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
-    plot = add("plot", "draw the figures of a run", "runs/msc")
-    plot.add_argument("folder", type=folder, metavar="DIR", help="a run folder")
+    plot = add("plot", "draw the figures of a run or of a sweep", "runs/msc", "results")
+    plot.add_argument("folder", type=folder, metavar="DIR", help="a run folder or a store of runs")
     return parser, parsers
 
 
@@ -175,7 +231,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 2 bad input (one line on standard error says what), 130 interrupted.
+        Exit code: 0 done, 2 bad input (one line on standard error says what), 3 some runs of a sweep are
+        missing, 130 interrupted.
     """
     program = "lobule"
     try:

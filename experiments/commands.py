@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 
 from lobule.case import Case, builtin_cases, load_case
 from lobule.errors import InputError, shown
-from lobule.experiments.cli import DEFAULT_CASE, UsageError
+from lobule.experiments.cli import DEFAULT_CASE, DONE, INTERRUPTED, SOME_FAILED, UsageError
 from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
-from lobule.experiments.folders import check_new_folder, check_resumable, read_manifest
+from lobule.experiments.folders import (
+    MANIFEST,
+    check_complete,
+    check_new_folder,
+    check_resumable,
+    read_manifest,
+)
 from lobule.experiments.progress import Progress
 from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
@@ -67,6 +74,53 @@ def _resume(args: argparse.Namespace, progress: Progress) -> Path:
 def _say_when_cold() -> None:
     if not is_warm():
         print("compiling the kernels, once: about a minute", file=sys.stderr)
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """Run a sweep, or say what it would be."""
+    from lobule.experiments.sweeps.sweepfile import read_sweep
+
+    if args.cluster is not None and args.slurm is not None:
+        raise UsageError("lobule sweep", "--cluster and --slurm -> choose one of the two")
+    if args.workers is not None and (args.cluster is not None or args.slurm is not None):
+        raise UsageError("lobule sweep", "--workers -> is for this machine: leave out --cluster and --slurm")
+    plan = read_sweep(args.file)
+    from lobule.experiments.sweeps.conduct import Workers, conduct
+    from lobule.experiments.sweeps.store import Store
+    from lobule.experiments.sweeps.summary import plan_in_words, summary
+
+    store, who = Store(args.out), Workers.of(args.workers, args.cluster, args.slurm)
+    if args.dry_run:
+        for line in plan_in_words(plan, store, who, only_failed=args.failed, draw=args.figures):
+            print(line)
+        return DONE
+    for note in plan.notes():
+        print(f"note: {note}", file=sys.stderr)
+    outcome = conduct(plan, store, who, only_failed=args.failed, draw=args.figures)
+    command = f"lobule sweep {shlex.quote(str(args.file))} --out {shlex.quote(str(args.out))}"
+    for line in summary(plan, store, outcome, f"{command} --failed", f"go on with: {command}"):
+        print(line, file=sys.stderr if line.startswith(("stopped", "interrupted")) else sys.stdout)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if outcome.failures or outcome.left else DONE
+
+
+def collect(args: argparse.Namespace) -> int:
+    """Write a data set for other tools."""
+    from lobule.experiments.export.collect import collect as write
+    from lobule.experiments.scripting import load_results
+    from lobule.experiments.sweeps.results import Run
+
+    if (args.folder / MANIFEST).is_file():
+        check_complete(args.folder)
+        print(write(Run(args.folder), args.format, args.out))
+        return DONE
+    results = load_results(args.folder)
+    path = write(results, args.format, args.out)
+    for line in results.gaps():
+        print(line, file=sys.stderr)
+    print(path)
+    return DONE
 
 
 def cases(args: argparse.Namespace) -> int:

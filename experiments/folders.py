@@ -86,8 +86,22 @@ def check_resumable(path: Path, option: str = "--resume") -> None:
         raise InputError(f"{option} {path} -> the run is finished; see {path / SUMMARY}")
 
 
+def check_complete(path: Path) -> None:
+    """Refuse a run folder that is not complete and as it was written.
+
+    Raises
+    ------
+    InputError
+        As `read_manifest`, or saying what is wrong.
+    """
+    if read_manifest(path).get("status") != "done":
+        raise InputError(f"{path} -> the run is not finished; go on with: lobule run --resume {path}")
+    if wrong := damage(path):
+        raise InputError(f"{path} -> {wrong}")
+
+
 def sealed_files(folder: Path) -> dict[str, list[Any]]:
-    """Return size (bytes) and SHA-256 of every file that a complete run consists of, by its path in `folder`."""
+    """Return size (bytes) and SHA-256 of every file of a complete run, by its path in `folder`."""
     paths = [*(folder / name for name in RESULTS), *sorted((folder / "snapshots").glob("*.npz"))]
     return {path.relative_to(folder).as_posix(): _seal(path) for path in paths}
 

@@ -14,14 +14,13 @@ from lobule.agents import macrophage, stellate
 from lobule.experiments import style
 from lobule.experiments.canvas import Layer
 from lobule.experiments.maps import VACANT, heading, iron_scale
+from lobule.experiments.places import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from lobule.model import Lobule
-
-_GOLDEN = 2.399963229728653  # rad, spreads cells that share a site
 
 
 class Mark(NamedTuple):
@@ -142,13 +141,7 @@ def _marks(layer: Layer, ax: Axes) -> None:
     points = ax.get_window_extent().width / ax.figure.dpi * 72.0 / (x1 - x0) * tissue.pitch  # of one site
     kinds = _kinds(layer.model)
     sites = np.concatenate([s.astype(np.int64) for s in kinds.values()])
-    order = np.argsort(sites, kind="stable")
-    rank = np.empty(sites.size, np.int64)
-    first = np.searchsorted(sites[order], sites[order])
-    rank[order] = np.arange(sites.size) - first
-    angle = 0.7 * sites + _GOLDEN * rank
-    reach = tissue.pitch * np.minimum(0.46, 0.2 + 0.09 * np.sqrt(rank))
-    x, y = tissue.x[sites] + reach * np.cos(angle), tissue.y[sites] + reach * np.sin(angle)
+    x, y = beside(tissue, sites)
     visible = np.isin(sites, layer.sites)
     start = 0
     for z, (name, group) in enumerate(kinds.items()):

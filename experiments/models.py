@@ -1,7 +1,7 @@
 """Models for the runner and the pictures: without Mesa agents, which nothing here needs.
 
-Mesa 3.3.1 keeps every model that ever had agents until the process ends, and making the agents takes as long as
-the rest of a small model. Runs give the same bits with and without them.
+Mesa 3.3.1 keeps every model that ever had agents until the process ends, and making the agents takes as long
+as the rest of a small model. Runs give the same bits with and without them.
 """
 
 from __future__ import annotations

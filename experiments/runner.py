@@ -163,6 +163,9 @@ class _Run:
         except KeyboardInterrupt:
             self._checkpoint()
             raise
+        except Exception:
+            self.write_manifest("running")  # how far it came
+            raise
         return self._finish(draw)
 
     def _record(self) -> None:

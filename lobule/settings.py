@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from lobule.agents.rules import RuleSet
 
 
-def declared_parameters() -> dict[str, Parameter]:
+@cache
+def declared_parameters() -> Mapping[str, Parameter]:
     """Return every declared parameter by its dotted name."""
     from lobule.parameters import GROUPS  # compiles the cells' modules: not for the commands that only look
 

@@ -1,0 +1,125 @@
+"""From a run or a store of runs to one data set that other tools open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lobule.errors import InputError
+from lobule.experiments.export.arrays import write_zarr
+from lobule.experiments.export.images import write_ome_tiff
+from lobule.experiments.export.meshes import write_vtk
+from lobule.experiments.export.multicellds import write_multicellds
+from lobule.experiments.sweeps.results import Results, Run
+from lobule.files import whole
+
+ROWS_AT_A_TIME = 100_000
+
+Source = Results | Run
+
+
+def _tables(source: Source) -> Iterator[pa.Table]:
+    """Yield the table of `source` in pieces that fit in memory."""
+    pieces: list[pa.Table] = []
+    for piece in source.batches() if isinstance(source, Results) else [source.table()]:
+        pieces.append(piece)
+        if sum(part.num_rows for part in pieces) > ROWS_AT_A_TIME:
+            yield pa.concat_tables(pieces).combine_chunks()
+            pieces = []
+    if pieces:
+        yield pa.concat_tables(pieces).combine_chunks()
+
+
+def write_parquet(source: Source, path: Path) -> None:
+    """Write the table to one Parquet file, units in the metadata of its columns."""
+    with whole(path) as partial:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for table in _tables(source):
+                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def write_csv(source: Source, path: Path) -> None:
+    """Write the table to one CSV file."""
+    from pyarrow import csv
+
+    with whole(path) as partial:
+        writer: csv.CSVWriter | None = None
+        try:
+            for table in _tables(source):
+                writer = writer or csv.CSVWriter(partial, table.schema)
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _each_run(write: Callable[[Run, Path], None], ending: str) -> Callable[[Source, Path], None]:
+    """Return what writes a file or a folder for each run into one folder."""
+
+    def all_runs(source: Source, path: Path) -> None:
+        path.mkdir(parents=True)
+        for run in source if isinstance(source, Results) else [source]:
+            write(run, path / f"{run.folder.name}{ending}")
+
+    return all_runs
+
+
+#: Format: default name, and what writes it; the names are those of the command line.
+FORMATS: dict[str, tuple[str, Callable[[Source, Path], None]]] = {
+    "parquet": ("results.parquet", write_parquet),
+    "csv": ("results.csv", write_csv),
+    "zarr": ("results.zarr", write_zarr),
+    "ome-tiff": ("ome-tiff", _each_run(write_ome_tiff, ".ome.tif")),
+    "vtk": ("vtk", _each_run(write_vtk, "")),
+    "multicellds": ("multicellds", _each_run(write_multicellds, "")),
+}
+ONE_FILE = ("parquet", "csv")
+
+
+def collect(source: Source, kind: str = "parquet", out: Path | None = None) -> Path:
+    """Write what a run or a store of runs holds in one format, and return where it is.
+
+    Parameters
+    ----------
+    source : Results or Run
+        What is written: the series as a table, or the snapshots as arrays, images or meshes.
+    kind : {"parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds"}
+        Format.
+    out : Path, optional
+        File or folder to write; beside the runs, under a name of its own, unless given.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to write, `out` is taken, or a library is not installed.
+    """
+    name, write = FORMATS[kind]
+    base = source.store.shown if isinstance(source, Results) else source.folder
+    path = base / name if out is None else out
+    if isinstance(source, Results) and not len(source):
+        raise InputError(f"{base} -> has no finished run yet")
+    if kind in ONE_FILE:
+        if path.is_dir():
+            raise InputError(f"--out {path} -> is a folder, not a file")
+        write(source, path)
+        return path
+    if out is not None and path.exists():
+        raise InputError(f"--out {path} -> is there already; name a new one")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(source, partial)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return path

@@ -1,0 +1,180 @@
+"""What scripts and notebooks call: one run, or many."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lobule.case import load_case
+from lobule.errors import InputError, shown
+from lobule.experiments.folders import MANIFEST, check_complete, read_manifest
+from lobule.experiments.identity import run_id
+from lobule.experiments.sweeps.conduct import Workers, conduct
+from lobule.experiments.sweeps.display import Display
+from lobule.experiments.sweeps.planning import CaseLike, make_plan, name_of
+from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.store import Store
+from lobule.experiments.sweeps.summary import summary
+
+
+def run(
+    case: CaseLike,
+    seed: int = 1,
+    days: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Run a case, unless the very same run is there already.
+
+    Parameters
+    ----------
+    case : str, path or Case
+        Built-in case, case file, or a case.
+    seed : int
+        Seed of the run.
+    days : float, optional
+        Length of the run instead of the case's (days).
+    settings : mapping of str to object, optional
+        Changes of the case or of declared parameters, by dotted key.
+    out : path, optional
+        Folder of the run; ``runs/<case>-seed<seed>`` unless given, numbered where another run has that name.
+
+    Returns
+    -------
+    Run
+        The finished run. ``lobule plot`` draws its pictures.
+
+    Raises
+    ------
+    InputError
+        In one line, if anything given is wrong or the folder holds another run.
+    """
+    loaded = load_case(case, settings)
+    if days is not None:
+        loaded = loaded.with_days(days)[0]
+    if not (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63):
+        raise InputError(f"seed = {shown(seed)} -> must be a whole number, 0 or more")
+    from lobule.experiments.runner import default_folder, numbered, resume, run_case
+
+    name = run_id(loaded, seed)
+    if out is not None:
+        folder = Path(out)
+    else:
+        first, number = default_folder(loaded, seed), 1
+        while (folder := numbered(first, number)).exists() and _name_in(folder) != name:
+            number += 1
+    if _name_in(folder) != name:
+        run_case(loaded, seed=seed, out=folder, draw=False)
+    elif read_manifest(folder).get("status") != "done":
+        resume(folder, draw=False)
+    check_complete(folder)
+    return Run(folder)
+
+
+def _name_in(folder: Path) -> str | None:
+    """Return the name of the run that a folder holds, None where it holds none."""
+    try:
+        return str(read_manifest(folder).get("run")) if (folder / MANIFEST).is_file() else None
+    except InputError:
+        return None
+
+
+def sweep(
+    case: CaseLike | Sequence[CaseLike] | Mapping[str, CaseLike],
+    parameters: Mapping[str, Any] | None = None,
+    seeds: Iterable[int] = range(1),
+    days: float | None = None,
+    out: str | os.PathLike[str] = "results",
+    workers: int | None = None,
+    cluster: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    root: int = 1,
+    only_failed: bool = False,
+    figures: bool = False,
+    progress: bool = True,
+) -> Results:
+    """Run a case many times, on all cores; finished runs are never done again.
+
+    Parameters
+    ----------
+    case : str, path or Case, a sequence of them, or a mapping of names to them
+        What is run. Several are compared: they share the seeds.
+    parameters : mapping of str to list, sampler or value, optional
+        What is varied, by dotted key. Lists are crossed with each other; samplers (:func:`latin_hypercube`,
+        :func:`sobol`, :func:`morris`) are drawn together.
+    seeds : iterable of int
+        Numbers of the replicates. Each stands for a seed that comes from `root` and the number alone.
+    days : float, optional
+        Length of the runs instead of the case's (days).
+    out : path
+        Store of runs: a new folder or that of earlier sweeps.
+    workers : int, optional
+        Processes on this machine; one per core unless given, and this process itself where that is one.
+    cluster : str or Dask cluster, optional
+        Scheduler to use instead, such as ``"tcp://host:8786"``. Its workers see the folder `out`.
+    settings : mapping of str to object, optional
+        Changes of the case that all runs share.
+    name : str, optional
+        Name of the sweep; that of the cases unless given.
+    root : int
+        Where all seeds come from.
+    only_failed : bool
+        Do the runs again that failed before, and no others.
+    figures : bool
+        Draw the pictures of every run.
+    progress : bool
+        Show how far it is.
+
+    Returns
+    -------
+    Results
+        The runs, read when asked for. ``failures`` lists those that failed.
+
+    Raises
+    ------
+    InputError
+        In one line, if anything given is wrong; nothing has been run then.
+    KeyboardInterrupt
+        When interrupted; what is done stays, and the same call goes on.
+    RuntimeError
+        If the work had to stop for want of a disk or of workers; what is done stays.
+    """
+    several = isinstance(case, Sequence) and not isinstance(case, str)
+    cases: Any = case if several or isinstance(case, Mapping) else [case]
+    name = name_of([load_case(c).name for c in _each(cases)]) if name is None else name
+    plan = make_plan(name, cases, parameters or {}, seeds, settings=settings, days=days, root=root)
+    store = Store(Path(out))
+    display = Display(None if progress else io.StringIO())
+    who = Workers.of(workers, cluster)
+    outcome = conduct(plan, store, who, only_failed=only_failed, draw=figures, display=display)
+    again = "sweep(..., only_failed=True)"
+    for line in summary(plan, store, outcome, again, "the same call goes on"):
+        if progress:
+            print(line, file=sys.stderr)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    if outcome.stopped:
+        raise RuntimeError(f"{outcome.stopped}; {len(outcome.done)} of {outcome.total} runs are done")
+    return Results(store, [plan])
+
+
+def _each(cases: Any) -> list[Any]:
+    return list(cases.values()) if isinstance(cases, Mapping) else list(cases)
+
+
+def load_results(folder: str | os.PathLike[str]) -> Results:
+    """Return all runs that the sweeps of a store have made.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no store of runs.
+    """
+    store = Store(Path(folder))
+    return Results(store, store.plans())

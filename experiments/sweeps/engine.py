@@ -1,0 +1,275 @@
+"""Who does the runs: this process, workers of its own, or those of a cluster."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from lobule.errors import InputError, one_line, shown
+from lobule.experiments.sweeps.task import MOST_ATTEMPTS, Report, Task, attempts, give_up, perform
+from lobule.experiments.sweeps.warm import COMPILING, compile_kernels, is_cold
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+HEARTBEAT = 1.0  # s
+STARTING = 20.0  # s that workers may take to start before one says so
+WINDOW = 3  # tasks in flight for each thread of the workers
+MOST_DEATHS = 10  # of workers that have not even begun a run they were given
+PATIENCE = 30.0  # s without a scheduler
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("NUMBA", "OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR")}
+
+Reports = Iterator[Report | None]
+Say = Callable[[str], None]
+
+
+def in_process(tasks: Iterator[Task], progress: Any = None) -> Reports:
+    """Do the runs one after the other in this process; yield how each went."""
+    for task in tasks:
+        yield perform(task, progress)
+
+
+class Pool(NamedTuple):
+    """Workers that can be given runs."""
+
+    client: Client
+    mend: Callable[[], None]
+    """Replaces workers that are gone for good."""
+
+
+def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
+    """Do the runs on the workers of a pool; yield how each went, and None every second without news.
+
+    A few runs for each worker are under way at a time, whatever their number. A run that kills its worker
+    again and again is given up.
+    """
+    client = pool.client
+    news: queue.SimpleQueue[Future[Report]] = queue.SimpleQueue()
+    flying: dict[Any, tuple[Future[Report], Task, int]] = {}
+
+    def launch(task: Task, deaths: int = 0) -> None:
+        key = f"lobule-{task.run}-{task.session}-{deaths}"
+        future = client.submit(perform, task, key=key, pure=False)
+        flying[future.key] = future, task, deaths
+        future.add_done_callback(news.put)
+
+    lost: float | None = None
+    more = True
+    while True:
+        while more and len(flying) < WINDOW * max(2, _threads(client)):
+            if (task := next(tasks, None)) is None:
+                more = False
+            else:
+                launch(task)
+        if not flying:
+            return
+        try:
+            future = news.get(timeout=HEARTBEAT)
+        except queue.Empty:
+            pool.mend()
+            lost = None if client.status == "running" else lost or time.monotonic()
+            if lost and time.monotonic() - lost > PATIENCE:
+                yield Report("", "stopped", "the scheduler is gone")
+                return
+            yield None
+            continue
+        if future.key not in flying:
+            continue
+        _, task, deaths = flying.pop(future.key)
+        report = _outcome(future, task, deaths)
+        if report is None:
+            launch(task, deaths + 1)
+        else:
+            yield report
+        future.release()
+
+
+def _threads(client: Client) -> int:
+    return sum(client.nthreads().values())
+
+
+def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
+    """Return how a run went; None when it is to be tried again, since its worker died."""
+    from distributed.scheduler import KilledWorker
+
+    if future.status == "finished":
+        return future.result()
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, KilledWorker):
+        # Dask counts all runs that a dead worker had before it; a run counts only those that it began.
+        if attempts(task) < MOST_ATTEMPTS and deaths < MOST_DEATHS:
+            return None
+        return give_up(task)
+    if error is None:
+        return Report(task.run, "stopped", f"the scheduler has dropped runs ({future.status})")
+    return Report(
+        task.run, "stopped", one_line(f"a worker cannot run lobule: {type(error).__name__}: {error}")
+    )
+
+
+@contextmanager
+def local_pool(workers: int, say: Say) -> Iterator[Pool]:
+    """Give `workers` processes on this machine, reached by loopback alone; `say` prints a line."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    rules = {"distributed.scheduler.allowed-failures": 10 * MOST_DEATHS}
+    with dask.config.set(rules), _quiet(), _workers_import_no_script():
+        cluster = LocalCluster(
+            n_workers=0,  # so that one that dies while it starts is just another that died
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            env=ONE_THREAD,
+        )
+        try:
+            with Client(cluster) as client:
+                pool = Pool(client, lambda: _mend(cluster, workers))
+                _warm(pool, say)
+                yield pool
+        finally:
+            with suppress(Exception):
+                cluster.close(timeout=5)
+
+
+def _mend(cluster: Any, workers: int) -> None:
+    """See to it that a local cluster has `workers` processes: those that gave up are replaced."""
+    from distributed.core import Status
+
+    async def mend() -> None:
+        for name, nanny in list(cluster.workers.items()):
+            if nanny.status in (Status.closed, Status.failed):
+                del cluster.workers[name]
+        cluster.scale(workers)
+
+    cluster.loop.add_callback(mend)
+
+
+@contextmanager
+def cluster_pool(address: Any, say: Say, warm: bool = True) -> Iterator[Pool]:
+    """Give the workers of an existing scheduler.
+
+    Parameters
+    ----------
+    address : str or Dask cluster
+        ``tcp://host:port``, or a cluster object.
+    say : callable
+        Prints a line.
+    warm : bool
+        Wait for a worker, and compile the kernels where they are not yet.
+
+    Raises
+    ------
+    InputError
+        If nobody answers there.
+    """
+    from distributed import Client
+
+    with _quiet():
+        try:
+            client = Client(address, timeout=10)
+        except (OSError, ValueError, TypeError, ImportError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"cluster = {shown(str(address))} -> no scheduler answers: {reason}") from None
+        try:
+            pool = Pool(client, lambda: None)
+            if warm:
+                _warm(pool, say)
+            yield pool
+        finally:
+            client.close(timeout=2)
+
+
+@contextmanager
+def slurm_pool(options: Mapping[str, Any], say: Say) -> Iterator[Pool]:
+    """Give workers that are jobs of SLURM, through dask-jobqueue.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        ``jobs``, the number of jobs, and whatever :class:`dask_jobqueue.SLURMCluster` takes.
+
+    Raises
+    ------
+    InputError
+        If dask-jobqueue is not installed or refuses an option.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise InputError("--slurm -> dask-jobqueue is not installed: pip install 'lobule[slurm]'") from None
+    given = {"cores": 1, "processes": 1, "memory": "4GB", **options}
+    jobs = int(given.pop("jobs", 1))
+    prologue = [f"export {name}={value}" for name, value in ONE_THREAD.items()]
+    try:
+        cluster = SLURMCluster(**given, job_script_prologue=prologue)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"--slurm -> {one_line(str(error))}") from None
+    try:
+        cluster.scale(jobs=jobs)
+        with cluster_pool(cluster, say) as pool:
+            yield pool
+    finally:
+        cluster.close()
+
+
+def _warm(pool: Pool, say: Say) -> None:
+    """Wait for a worker, and compile the kernels once on every machine before its other workers need them.
+
+    Workers that die meanwhile are no matter: the others compile for themselves.
+    """
+    client = pool.client
+    pool.mend()
+    since = time.monotonic()
+    while not client.nthreads():
+        if since and time.monotonic() - since > STARTING:
+            say("waiting for a first worker")
+            since = 0.0
+        time.sleep(0.1)
+        pool.mend()
+    cold = client.run(is_cold, on_error="return")
+    hosts = {urlsplit(address).hostname: address for address, is_so in cold.items() if is_so is True}
+    if hosts:
+        say(COMPILING)
+        futures = [
+            client.submit(compile_kernels, workers=[address], allow_other_workers=True, pure=False)
+            for address in hosts.values()
+        ]
+        client.gather(futures, errors="skip")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own log of workers coming and going off the screen."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _workers_import_no_script() -> Iterator[None]:
+    """Keep spawned processes from importing the user's script, which would begin the sweep in each of them.
+
+    They need nothing of it. So a script needs no ``if __name__ == "__main__"``.
+    """
+    main = sys.modules["__main__"]
+    held = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in held:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in held.items():
+            setattr(main, name, value)

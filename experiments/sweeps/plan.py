@@ -1,0 +1,206 @@
+"""The plan of a sweep: which runs there are, what each is given, and by which name it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from lobule.case import Case, load_case
+from lobule.errors import InputError
+from lobule.experiments.identity import case_hash, code_version, id_of
+
+FORMAT = 1
+MOST_RUNS = 10_000_000
+SEED_BITS = 53  # so that spreadsheets and JSON hold a seed exactly
+
+
+class Arm(NamedTuple):
+    """One branch of a sweep: a case with its treatments, under a name that no other arm has."""
+
+    name: str
+    case: Case
+
+
+class PlannedRun(NamedTuple):
+    """One run of a plan."""
+
+    id: str
+    arm: int
+    point: int
+    replicate: int
+    seed: int
+
+
+class Plan:
+    """All runs of a sweep.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sweep.
+    arms : sequence of Arm
+        What is compared.
+    keys : sequence of str
+        Dotted keys of what is varied.
+    points : sequence of tuple
+        Values of the keys, one tuple a point.
+    replicates : sequence of int
+        Numbers of the replicates.
+    root : int
+        The seed that all seeds come from. The seed of a replicate hangs on root and number alone: arms and
+        points share it.
+    days : float, optional
+        Length of all runs instead of their case's.
+    label : str
+        What messages about a wrong value begin with: the name of the sweep file, say.
+
+    Notes
+    -----
+    Runs that are the same are one run: the dose of a treatment, say, is no matter to an arm without it.
+    Replicates come first, so that a sweep that is stopped early has something of everything.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arms: Sequence[Arm],
+        keys: Sequence[str],
+        points: Sequence[tuple[Any, ...]],
+        replicates: Sequence[int],
+        root: int,
+        days: float | None = None,
+        label: str = "",
+    ) -> None:
+        self.name, self.arms, self.keys, self.label = name, tuple(arms), tuple(keys), label
+        self.points, self.replicates = [tuple(point) for point in points], tuple(replicates)
+        self.root, self.days = root, days
+        self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
+        self._runs: list[PlannedRun] | None = None
+        self.written, self.code = "", code_version()
+        self.resolved = lru_cache(maxsize=256)(self._resolved)
+        if (number := len(self.arms) * len(self.points) * len(self.replicates)) > MOST_RUNS:
+            raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
+
+    @property
+    def runs(self) -> list[PlannedRun]:
+        """All runs, each once."""
+        if self._runs is None:
+            self._runs = self._made()
+        return self._runs
+
+    def _made(self) -> list[PlannedRun]:
+        hashes: dict[str, tuple[int, int]] = {}
+        for point in range(len(self.points)):
+            for arm in range(len(self.arms)):
+                hashes.setdefault(case_hash(self._resolved(arm, point)), (arm, point))
+        seeds = [replicate_seed(self.root, number) for number in self.replicates]
+        return [
+            PlannedRun(id_of(case, seed), arm, point, number, seed)
+            for number, seed in zip(self.replicates, seeds, strict=True)
+            for case, (arm, point) in hashes.items()
+        ]
+
+    def settings(self, arm: int, point: int) -> dict[str, Any]:
+        """Return what the runs of `arm` at `point` are given, of the keys that mean something there."""
+        chosen = zip(self.keys, self.points[point], self._applies[arm], strict=True)
+        return {key: value for key, value, is_there in chosen if is_there}
+
+    def _resolved(self, arm: int, point: int) -> Case:
+        try:
+            case = load_case(self.arms[arm].case, self.settings(arm, point))
+            return case if self.days is None else case.with_days(self.days)[0]
+        except InputError as error:
+            raise InputError(f"{self.label}: {error}" if self.label else str(error)) from None
+
+    def case(self, run: PlannedRun) -> Case:
+        """Return the case of a run."""
+        return self.resolved(run.arm, run.point)
+
+    def labels(self, run: PlannedRun) -> dict[str, Any]:
+        """Return what tells a run from the others; None for a key that means nothing to its arm."""
+        given = self.settings(run.arm, run.point)
+        return {
+            "run": run.id,
+            "case": self.arms[run.arm].case.name,
+            "arm": self.arms[run.arm].name,
+            **{key: given.get(key) for key in self.keys},
+            "replicate": run.replicate,
+            "seed": run.seed,
+        }
+
+    def notes(self) -> list[str]:
+        """Return what the length of the runs leaves out of the cases, a line each."""
+        if self.days is None:
+            return []
+        notes = (f"{arm.name}: {note}" for arm in self.arms for note in arm.case.with_days(self.days)[1])
+        return list(dict.fromkeys(notes))
+
+    def definition(self) -> dict[str, Any]:
+        """Return all that the plan was made of, as plain values."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "arms": [{"name": arm.name, "case": json.loads(arm.case.to_json())} for arm in self.arms],
+            "keys": list(self.keys),
+            "points": [list(point) for point in self.points],
+            "replicates": list(self.replicates),
+            "root": self.root,
+            "days": self.days,
+        }
+
+    @property
+    def digest(self) -> str:
+        """A hash of the definition, 8 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(self.definition(), sort_keys=True).encode()).hexdigest()[:8]
+
+    def to_json(self) -> str:
+        """Return the plan and its runs, for :meth:`from_json`."""
+        written = self.written or datetime.now(UTC).isoformat(timespec="microseconds")
+        runs = [list(run) for run in self.runs]
+        return json.dumps({**self.definition(), "written": written, "code": self.code, "runs": runs})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """Return the plan that :meth:`to_json` wrote, with the runs it had then.
+
+        Raises
+        ------
+        ValueError, KeyError or TypeError
+            If `text` is none.
+        """
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise ValueError(f"format {data['format']}")
+        arms = [Arm(arm["name"], Case.from_json(json.dumps(arm["case"]))) for arm in data["arms"]]
+        points = [tuple(point) for point in data["points"]]
+        plan = cls(data["name"], arms, data["keys"], points, data["replicates"], data["root"], data["days"])
+        plan._runs = [PlannedRun(*run) for run in data["runs"]]
+        plan.written, plan.code = str(data["written"]), str(data["code"])
+        return plan
+
+    def take_runs(self, other: Plan) -> None:
+        """Take the runs of an equal plan instead of working them out."""
+        self._runs, self.written = other.runs, other.written
+
+
+def applies(case: Case, key: str) -> bool:
+    """Return whether `key` means something to `case`: not the dose of a treatment that it does not have."""
+    first, *rest = key.split(".")
+    if first != "treatments" or len(rest) < 2 or not rest[0].isdecimal():
+        return True
+    number = int(rest[0])
+    return number < len(case.treatments) and rest[1] in type(case.treatments[number]).model_fields
+
+
+def replicate_seed(root: int, number: int) -> int:
+    """Return the seed of replicate `number`: of `root` and this number alone, below 2**53."""
+    import numpy as np
+
+    from lobule.agents.chance import REPLICATE, bits
+
+    zero = np.uint64(0)
+    return int(bits(np.uint64(root), REPLICATE, zero, np.uint64(number), zero)) >> (64 - SEED_BITS)

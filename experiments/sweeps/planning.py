@@ -1,0 +1,146 @@
+"""From what a script or a sweep file says to a plan, checked before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from lobule.case import Case, load_case
+from lobule.errors import InputError, shown
+from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
+from lobule.experiments.sweeps.plan import MOST_RUNS, Arm, Plan, applies
+
+CaseLike = str | PathLike[str] | Case
+
+
+def make_plan(
+    name: str,
+    cases: Sequence[CaseLike] | Mapping[str, CaseLike],
+    parameters: Mapping[str, Any],
+    replicates: Iterable[int],
+    *,
+    arms: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    days: float | None = None,
+    root: int = 1,
+    label: str = "",
+) -> Plan:
+    """Return the plan of a sweep.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sweep.
+    cases : sequence or mapping
+        Base cases; a mapping names them.
+    parameters : mapping of str to Values, Sampled, sequence or scalar
+        What is varied, by dotted key.
+    replicates : iterable of int
+        Numbers of the replicates.
+    arms : mapping of str to settings, optional
+        Arms: what each sets in every base case.
+    settings : mapping of str to object, optional
+        What is set in all runs.
+    days : float, optional
+        Length of the runs.
+    root : int
+        The seed that all seeds come from.
+    label : str
+        What messages about a wrong value begin with.
+
+    Raises
+    ------
+    InputError
+        In one line, if anything of it is wrong. Combinations of values are tried when the runs are asked for.
+    """
+    axes = {str(key): as_axis(str(key), value) for key, value in parameters.items()}
+    numbers = _checked_replicates(replicates)
+    branches = _arms(cases, arms or {}, settings or {})
+    for key in axes:
+        if key in (settings or {}):
+            raise InputError(f"{key} -> is both set for all runs and varied")
+        if not any(applies(arm.case, key) for arm in branches):
+            load_case(branches[0].case, {key: 0})  # says why
+            raise InputError(f"{key} -> means nothing to any arm")
+    if (number := count(axes) * len(numbers) * len(branches)) > MOST_RUNS:
+        raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
+    plan = Plan(name, branches, list(axes), design(axes, root), numbers, root, days, label)
+    plan.notes()
+    return plan
+
+
+def as_axis(key: str, value: Any) -> Axis:
+    """Return how a parameter is varied that a script gives as a list, a sampler or a single value.
+
+    Raises
+    ------
+    InputError
+        If `value` is nothing of the kind.
+    """
+    if isinstance(value, Sampled | Values):
+        return value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, range | list | tuple):
+        if not len(value):
+            raise InputError(f"{key} -> the list is empty")
+        values = tuple(v.item() if hasattr(v, "item") else v for v in value)
+        return Values(values)
+    if isinstance(value, str | int | float | bool):
+        return Values((value,))
+    raise InputError(f"{key} = {shown(value)} -> must be a list of values or a sampler such as sobol(64)")
+
+
+def _checked_replicates(numbers: Iterable[int]) -> list[int]:
+    if isinstance(numbers, int) or not isinstance(numbers, Iterable):
+        raise InputError(f"seeds = {shown(numbers)} -> must be numbers of replicates, such as range(20)")
+    found = [number.item() if hasattr(number, "item") else number for number in numbers]
+    for number in found:
+        if not (isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**63):
+            raise InputError(f"seeds: {shown(number)} -> must be a whole number, 0 or more")
+    if not found:
+        raise InputError("seeds -> there is none; a sweep needs one replicate at least")
+    if len(set(found)) < len(found):
+        twice = next(number for number in found if found.count(number) > 1)
+        raise InputError(f"seeds: {twice} -> is there twice")
+    return found
+
+
+def _arms(
+    cases: Sequence[CaseLike] | Mapping[str, CaseLike],
+    arms: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+) -> list[Arm]:
+    """Return every case with every arm, each under a name of its own."""
+    if isinstance(cases, Mapping):
+        named = {str(name): load_case(case, settings) for name, case in cases.items()}
+    else:
+        named = {}
+        for case in cases:
+            loaded = load_case(case, settings)
+            if loaded.name in named:
+                raise InputError(
+                    f"case = {shown(loaded.name)} -> is there twice; give a mapping of names to cases"
+                )
+            named[loaded.name] = loaded
+    if not named:
+        raise InputError("case -> there is none; a sweep needs one case at least")
+    if not arms:
+        return [Arm(name, case) for name, case in named.items()]
+    many = len(named) > 1
+    found = []
+    for name, case in named.items():
+        for arm, changes in arms.items():
+            try:
+                changed = load_case(case, changes)
+            except InputError as error:
+                raise InputError(f"arm {shown(arm)}: {error}") from None
+            found.append(Arm(f"{name} / {arm}" if many else arm, changed))
+    return found
+
+
+def name_of(cases: Iterable[str]) -> str:
+    """Return a name for a sweep of `cases` that is given none, fit for a file."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "+".join(cases))[:64].strip("-.") or "sweep"

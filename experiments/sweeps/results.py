@@ -1,0 +1,311 @@
+"""What runs have left behind, read when it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lobule.case import Case
+from lobule.errors import InputError, nearest, shown
+from lobule.experiments.folders import SERIES, SUMMARY, read_manifest
+from lobule.experiments.sweeps.design import unit_of
+from lobule.experiments.sweeps.plan import Plan, PlannedRun
+from lobule.experiments.sweeps.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from lobule.model import Lobule
+
+FINAL = "final"
+
+
+class Run:
+    """A finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}>"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What is known of the run: case, seed, versions, treatments given."""
+        return read_manifest(self.folder)
+
+    @cached_property
+    def case(self) -> Case:
+        """The case that was run."""
+        return Case.from_json(json.dumps(self.manifest["case"]))
+
+    @cached_property
+    def readouts(self) -> dict[str, float]:
+        """The readouts at the end, by name; NaN where there is none."""
+        values = json.loads((self.folder / SUMMARY).read_bytes())["readouts"]
+        return {name: float("nan") if value is None else float(value) for name, value in values.items()}
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the series, a row for each recorded time; `columns` of it, or all.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or has no such column.
+        """
+        path = self.folder / SERIES
+        try:
+            if columns is not None:
+                _check_columns(columns, pq.read_schema(path).names)
+            return pq.read_table(path, columns=None if columns is None else list(columns))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{path} -> cannot be read: {str(error).splitlines()[0]}") from None
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return :meth:`table` as a data frame."""
+        return self.table(columns).to_pandas()
+
+    @property
+    def snapshots(self) -> dict[float, Path]:
+        """Files of the recorded states by day, in order; the final one is there when it was kept."""
+        folder = self.folder / "snapshots"
+        days = {float(path.stem[4:]): path for path in sorted(folder.glob("day-*.npz"))}
+        if (final := folder / f"{FINAL}.npz").is_file():
+            days.setdefault(float(self.manifest["hours"]) / 24.0, final)
+        return dict(sorted(days.items()))
+
+    def snapshot(self, day: float | None = None) -> Lobule:
+        """Return the model as it was on `day`, or at the end; to be read, it has no Mesa agents.
+
+        Raises
+        ------
+        InputError
+            If no state of that day was kept.
+        """
+        from lobule.experiments.models import load_model
+
+        kept = self.snapshots
+        if not kept or (day is not None and day not in kept):
+            there = ", ".join(f"{d:g}" for d in kept) or "none"
+            raise InputError(f"{self.folder} -> no state of day {day} was kept; there are days {there}")
+        return load_model(kept[max(kept) if day is None else day])
+
+    def fields(self, days: Sequence[float] | None = None) -> xr.Dataset:
+        """Return fields and collagen as labelled arrays over day and site; see :mod:`...export.arrays`."""
+        from lobule.experiments.export.arrays import run_fields
+
+        return run_fields(self, days)
+
+    def cells(self, kind: str = "hepatocyte", days: Sequence[float] | None = None) -> xr.Dataset:
+        """Return all cells of a kind as labelled arrays over cells; see :mod:`...export.arrays`."""
+        from lobule.experiments.export.arrays import run_cells
+
+        return run_cells(self, kind, days)
+
+
+class Results:
+    """The runs of one or more sweeps as one table: a row for each run and recorded time.
+
+    Nothing is read before it is asked for, and no more than that. Rows stand in the order of the plan.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs are.
+    plans : sequence of Plan
+        The sweeps, the newest first. A run that is in several is there once; of runs that look the same but
+        were made from different cases or by different code, the newest sweep's is taken.
+    """
+
+    def __init__(self, store: Store, plans: Sequence[Plan]) -> None:
+        self.store, self.plans = store, tuple(plans)
+        self.keys = list(dict.fromkeys(key for plan in plans for key in plan.keys))
+        self._done: dict[str, dict[str, Any]] | None = None
+        self._wrong: dict[str, str] = {}
+        self._missing = 0
+
+    def __repr__(self) -> str:
+        return f"<Results of {len(self)} runs in {self.store.shown}>"
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @property
+    def _labels(self) -> dict[str, dict[str, Any]]:
+        """Labels of the finished runs by their names, in order."""
+        if self._done is None:
+            wanted = list(self._wanted())
+            done, self._wrong = self.store.state(row["run"] for row in wanted)
+            self._missing = len(wanted) - len(done) - len(self._wrong)
+            self._done = {row["run"]: row for row in wanted if row["run"] in done}
+        return self._done
+
+    def _wanted(self) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        alike: set[tuple[str, ...]] = set()
+        for plan in self.plans:
+            for run in plan.runs:
+                labels = self._labels_in(plan, run)
+                look = tuple(str(value) for name, value in labels.items() if name != "run")
+                if run.id not in seen and look not in alike:
+                    seen.add(run.id)
+                    alike.add(look)
+                    yield labels
+
+    def _labels_in(self, plan: Plan, run: PlannedRun) -> dict[str, Any]:
+        """Return the labels of a run, with what its case says for keys that only another sweep varies."""
+        labels = plan.labels(run)
+        if self.keys == list(plan.keys):
+            return labels
+        case = plan.case(run)
+        values = {key: labels[key] if key in plan.keys else value_in(case, key) for key in self.keys}
+        first = {name: labels[name] for name in ("run", "case", "arm")}
+        return {**first, **values, "replicate": run.replicate, "seed": run.seed}
+
+    def gaps(self) -> list[str]:
+        """Return a line for whatever of the sweeps is not in the table: runs not done, damaged folders."""
+        labels = self._labels
+        runs = self.store.shown / "runs"
+        lines = [f"damaged: {runs / run}: {wrong}; sweep again" for run, wrong in self._wrong.items()]
+        if self._missing:
+            lines.append(
+                f"{self._missing:,} of {len(labels) + len(lines) + self._missing:,} runs are not there"
+            )
+        return lines
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row for each finished run: its name, case, arm, varied parameters, replicate and seed."""
+        return self._label_table(list(self._labels.values())).to_pandas()
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """What is known of the runs that failed: parameters, seed, error, traceback, log."""
+        names = [run.id for plan in self.plans for run in plan.runs]
+        return list(self.store.failed(name for name in names if name not in self._labels).values())
+
+    def run(self, name: str) -> Run:
+        """Return one run by its name.
+
+        Raises
+        ------
+        InputError
+            If there is no such finished run.
+        """
+        if name not in self._labels:
+            raise InputError(f"{shown(name)} -> no finished run of this name in {self.store.shown}")
+        return Run(self.store.folder(name))
+
+    def __iter__(self) -> Iterator[Run]:
+        return (Run(self.store.folder(name)) for name in self._labels)
+
+    def batches(self, columns: Sequence[str] | None = None, last: bool = False) -> Iterator[pa.Table]:
+        """Yield the table run by run, so that any number of runs can be read.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns of the series; all unless given.
+        last : bool
+            The last row of each run only.
+        """
+        labels = self._label_table(list(self._labels.values()))
+        for number, run in enumerate(self):
+            series = run.table(columns)
+            if last:
+                series = series.slice(series.num_rows - 1)
+            own = labels.take(pa.array(np.full(series.num_rows, number)))
+            yield pa.table([*own.columns, *series.columns], schema=pa.schema([*own.schema, *_plain(series)]))
+
+    def table(self, columns: Sequence[str] | None = None, last: bool = False) -> pa.Table:
+        """Return all of :meth:`batches` as one Arrow table."""
+        batches = list(self.batches(columns, last))
+        return pa.concat_tables(batches) if batches else self._label_table([])
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the table as a data frame: a row for each run and recorded time."""
+        return self.table(columns).to_pandas()
+
+    def final(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the end of every run as a data frame: a row for each run."""
+        return self.table(columns, last=True).to_pandas()
+
+    def fields(self, days: Sequence[float] | None = None) -> xr.Dataset:
+        """Return the fields of all runs as labelled arrays over run, day and site."""
+        from lobule.experiments.export.arrays import all_fields
+
+        return all_fields(self, days)
+
+    def cells(self, kind: str = "hepatocyte", days: Sequence[float] | None = None) -> xr.Dataset:
+        """Return the cells of a kind of all runs as labelled arrays over cells."""
+        from lobule.experiments.export.arrays import all_cells
+
+        return all_cells(self, kind, days)
+
+    def _label_table(self, rows: list[dict[str, Any]]) -> pa.Table:
+        units = dict(zip(self.keys, unit_of(self.keys), strict=True))
+        names = ["run", "case", "arm", *self.keys, "replicate", "seed"]
+        columns = [_column([row[name] for row in rows], name) for name in names]
+        fields = [
+            pa.field(name, column.type, metadata={"unit": units[name]} if name in units else None)
+            for name, column in zip(names, columns, strict=True)
+        ]
+        return pa.table(columns, schema=pa.schema(fields))
+
+
+def value_in(case: Case, key: str) -> Any:
+    """Return what `case` says for a dotted key, or the declared default; None where it means nothing."""
+    name = key.removeprefix("parameters.")
+    if name.split(".")[0] not in Case.model_fields:
+        from lobule.settings import declared_parameters
+
+        if name in case.parameters:
+            return case.parameters[name]
+        declared = declared_parameters().get(name)
+        return None if declared is None else declared.default(case.subject.species)
+    value: Any = case.model_dump()
+    for part in key.split("."):
+        if isinstance(value, list | tuple) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _column(values: list[Any], name: str) -> pa.Array:
+    """Return one column: numbers as numbers, whatever cannot be a number or a truth as text."""
+    if name in ("replicate", "seed"):
+        return pa.array(values, pa.int64())
+    present = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in present) and present:
+        return pa.array(values, pa.bool_())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in present) and present:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return pa.array(texts, pa.string())
+
+
+def _plain(table: pa.Table) -> list[pa.Field]:
+    return [pa.field(field.name, field.type) for field in table.schema]
+
+
+def _check_columns(columns: Sequence[str], there: Sequence[str]) -> None:
+    for name in columns:
+        if name not in there:
+            raise InputError(f"{shown(name)} -> no such column{nearest(str(name), there)}")
