@@ -172,7 +172,17 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def plot(args: argparse.Namespace) -> int:
-    """Draw the figures of a run."""
+    """Draw the figures of a run or of a sweep."""
+    if (args.folder / "sweeps").is_dir():
+        from lobule.experiments.scripting import load_results
+        from lobule.experiments.sweeps.pictures import draw_sweep
+
+        results = load_results(args.folder)
+        draw_sweep(results)
+        for line in results.gaps():
+            print(line, file=sys.stderr)
+        print(args.folder / "figures")
+        return DONE
     read_manifest(args.folder)
     from lobule.experiments.figures import draw_run
 
