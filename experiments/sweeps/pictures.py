@@ -152,7 +152,7 @@ def lobule_maps(rows: Sequence[Sequence[tuple[str, Run]]], *, title: str = "") -
     for ax in axes.flat:
         ax.set_axis_off()
     norm = Normalize(0.0, iron_scale([model for row in models for model in row]))
-    drawn = None
+    drawn: Any = None
     for row, places, line in zip(rows, axes, models, strict=True):
         for (words, _), ax, model in zip(row, places, line, strict=False):
             layer = Layer(model)

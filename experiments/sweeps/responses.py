@@ -214,8 +214,9 @@ def _curve(ax: Axes, scale: Places, given: pd.Series[Any], values: NDArray[np.fl
     half = np.nan_to_num(rows[:, 1])
     ax.fill_between(places, rows[:, 0] - half, rows[:, 0] + half, color=colour, alpha=0.18, linewidth=0.0)
     line = look.dashes if scale.is_number else "none"
-    style_ = {"color": colour, "linewidth": 1.7, "linestyle": line, "marker": look.marker, "markersize": 4.5}
-    return ax.errorbar(places, rows[:, 0], yerr=half if line == "none" else None, capsize=3, **style_)
+    drawn: dict[str, Any] = {"color": colour, "linestyle": line, "marker": look.marker, "markersize": 4.5}
+    bars = half if line == "none" else None
+    return ax.errorbar(places, rows[:, 0], yerr=bars, capsize=3, linewidth=1.7, **drawn)
 
 
 def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") -> Figure:
@@ -305,8 +306,7 @@ def pair_plot(final: pd.DataFrame, keys: Sequence[str], *, title: str = "") -> F
                         bins = _bins(final[x], scales[x])
                         ax.hist(known, bins, histtype="step", color=look.colour, linestyle=look.dashes)
                 else:
-                    style_ = {"color": look.colour, "markersize": 2.8, "alpha": 0.55, "linewidth": 0.0}
-                    ax.plot(rows[x], rows[y], look.marker, **style_)
+                    ax.plot(rows[x], rows[y], look.marker, color=look.colour, markersize=2.8, alpha=0.55)
             ax.locator_params(nbins=4)
             if scales[x].is_log:
                 ax.set_xscale("log")

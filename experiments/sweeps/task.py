@@ -71,6 +71,7 @@ def perform(task: Task, progress: Any = None) -> Report:
             try:
                 return _locked(task, store, progress)
             finally:
+                _attempts_file(store, task).unlink(missing_ok=True)
                 (store.locks / task.run).unlink(missing_ok=True)
     except OSError as error:
         return Report(task.run, "stopped", f"{error.filename or task.store}: {error.strerror or error}")
@@ -97,7 +98,6 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
     except Exception as error:
         return _failed(task, store, _words(error), traceback.format_exc())
     store.forget_failure(task.run)
-    _attempts_file(store, task).unlink()
     return Report(task.run, "done")
 
 
@@ -168,7 +168,6 @@ def _failed(task: Task, store: Store, error: str, trace: str) -> Report:
             "code": task.code,
         },
     )
-    _attempts_file(store, task).unlink(missing_ok=True)
     return Report(task.run, "failed", error)
 
 
