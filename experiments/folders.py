@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,12 @@ def sealed_files(folder: Path) -> dict[str, list[Any]]:
     return {path.relative_to(folder).as_posix(): _seal(path) for path in paths}
 
 
+def manifest_seal(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a manifest says, its own seal left out."""
+    own = {key: value for key, value in content.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+
+
 def _seal(path: Path) -> list[Any]:
     content = path.read_bytes()
     return [len(content), hashlib.sha256(content).hexdigest()]
@@ -120,6 +127,8 @@ def damage(folder: Path) -> str:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["status"] != "done":
             return "is not complete"
+        if manifest["seal"] != manifest_seal(manifest):
+            return f"{MANIFEST} is not what was written"
         files = manifest["files"]
         for name in (*RESULTS, *(name for name in files if name not in RESULTS)):
             path, seal = folder / name, files[name]

@@ -26,6 +26,7 @@ from lobule.experiments.folders import (
     SUMMARY,
     check_new_folder,
     check_resumable,
+    manifest_seal,
     read_manifest,
     sealed_files,
 )
@@ -193,7 +194,8 @@ class _Run:
         wall = round(self.wall + time.monotonic() - self.started, 3)
         events = [[hours, text] for hours, text in self.model.log]
         content = {"format": FORMAT, "status": status, **self.fixed, "hours": self.model.hours}
-        _write_json(self.folder / MANIFEST, {**content, "wall_seconds": wall, "events": events, **more})
+        content |= {"wall_seconds": wall, "events": events, **more}
+        _write_json(self.folder / MANIFEST, {**content, "seal": manifest_seal(content)})
 
     def _finish(self, draw: bool) -> Path:
         model, folder = self.model, self.folder

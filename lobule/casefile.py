@@ -138,7 +138,8 @@ def _allowed(kind: str, context: Mapping[str, Any], value: Any, message: str) ->
     if kind in WRONG_TYPE:
         return WRONG_TYPE[kind]
     if kind == "string_pattern_mismatch":
-        return "must be lower-case letters, digits, dots, hyphens or underscores, 64 at most"
+        letters = "lower-case letters" if "A-Z" not in context["pattern"] else "letters, spaces"
+        return f"must be {letters}, digits, dots, hyphens or underscores, 64 at most"
     if kind in ("too_short", "string_too_short"):
         return f"must have at least {context.get('min_length', 1)}"
     return message[:1].lower() + message[1:]

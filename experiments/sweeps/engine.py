@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -154,7 +155,9 @@ def _mend(cluster: Any, workers: int) -> None:
 
 
 @contextmanager
-def cluster_pool(address: Any, say: Say, warm: bool = True) -> Iterator[Pool]:
+def cluster_pool(
+    address: Any, say: Say, *, warm: bool = True, mend: Callable[[], None] = lambda: None
+) -> Iterator[Pool]:
     """Give the workers of an existing scheduler.
 
     Parameters
@@ -165,6 +168,8 @@ def cluster_pool(address: Any, say: Say, warm: bool = True) -> Iterator[Pool]:
         Prints a line.
     warm : bool
         Wait for a worker, and compile the kernels where they are not yet.
+    mend : callable
+        Replaces workers that are gone.
 
     Raises
     ------
@@ -180,7 +185,7 @@ def cluster_pool(address: Any, say: Say, warm: bool = True) -> Iterator[Pool]:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"cluster = {shown(str(address))} -> no scheduler answers: {reason}") from None
         try:
-            pool = Pool(client, lambda: None)
+            pool = Pool(client, mend)
             if warm:
                 _warm(pool, say)
             yield pool
@@ -207,15 +212,18 @@ def slurm_pool(options: Mapping[str, Any], say: Say) -> Iterator[Pool]:
     except ImportError:
         raise InputError("--slurm -> dask-jobqueue is not installed: pip install 'lobule[slurm]'") from None
     given = {"cores": 1, "processes": 1, "memory": "4GB", **options}
-    jobs = int(given.pop("jobs", 1))
+    jobs = given.pop("jobs", 1)
+    if not (isinstance(jobs, int) and jobs >= 1):
+        raise InputError(f"--slurm -> jobs = {shown(jobs)} must be a whole number, 1 or more")
+    if shutil.which(SLURMCluster.job_cls.submit_command) is None:
+        raise InputError(f"--slurm -> there is no {SLURMCluster.job_cls.submit_command} on this machine")
     prologue = [f"export {name}={value}" for name, value in ONE_THREAD.items()]
     try:
         cluster = SLURMCluster(**given, job_script_prologue=prologue)
     except (TypeError, ValueError) as error:
-        raise InputError(f"--slurm -> {one_line(str(error))}") from None
+        raise InputError(f"--slurm -> {one_line(str(error)).split('. ')[0]}") from None
     try:
-        cluster.scale(jobs=jobs)
-        with cluster_pool(cluster, say) as pool:
+        with cluster_pool(cluster, say, mend=lambda: cluster.scale(jobs=jobs)) as pool:
             yield pool
     finally:
         cluster.close()
