@@ -13,6 +13,7 @@ from lobule.errors import InputError, shown
 
 FORMAT = 1
 MANIFEST, SERIES, SUMMARY = "manifest.json", "series.parquet", "summary.json"
+FINAL = "final.npz"
 RESULTS = (SERIES, SUMMARY, "case.toml")
 
 
@@ -99,6 +100,11 @@ def check_complete(path: Path) -> None:
         raise InputError(f"{path} -> the run is not finished; go on with: lobule run --resume {path}")
     if wrong := damage(path):
         raise InputError(f"{path} -> {wrong}")
+
+
+def snapshot_name(day: float) -> str:
+    """Return the name of the file that keeps the state of `day`; no two steps of a run share one."""
+    return f"day-{day:07.2f}.npz"
 
 
 def sealed_files(folder: Path) -> dict[str, list[Any]]:

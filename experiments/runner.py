@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from lobule.case import Case, load_case
 from lobule.errors import InputError
 from lobule.experiments.folders import (
+    FINAL,
     FORMAT,
     MANIFEST,
     SERIES,
@@ -29,6 +30,7 @@ from lobule.experiments.folders import (
     manifest_seal,
     read_manifest,
     sealed_files,
+    snapshot_name,
 )
 from lobule.experiments.identity import run_id
 from lobule.experiments.models import build_model, load_model
@@ -178,7 +180,7 @@ class _Run:
             self.rows.append(series_row(model))
         for hours in self.snapshots:
             if before + 1e-6 < hours <= model.hours + 1e-6 or (hours == model.hours == 0.0):
-                model.save(self.folder / "snapshots" / f"day-{hours / HOURS_PER_DAY:07.2f}.npz")
+                model.save(self.folder / "snapshots" / snapshot_name(hours / HOURS_PER_DAY))
 
     def _checkpoint(self) -> None:
         if self.rows:
@@ -202,7 +204,7 @@ class _Run:
         series = pa.Table.from_pylist(self._all_rows())
         _write_table(folder / SERIES, series)
         if model.case.record.final_snapshot:
-            model.save(folder / "snapshots" / "final.npz")
+            model.save(folder / "snapshots" / FINAL)
         readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
         _write_json(
             folder / SUMMARY,

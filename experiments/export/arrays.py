@@ -220,10 +220,9 @@ def _labelled(results: Results) -> Iterator[tuple[Run, dict[str, Any]]]:
 
 
 def _models(run: Run, days: Sequence[float] | None) -> list[Lobule]:
-    wanted = list(run.snapshots) if days is None else days
-    if not wanted:
-        raise InputError(f"{run.folder} -> no snapshot was kept")
-    return [run.snapshot(day) for day in wanted]
+    if days is None:
+        days = list(run.snapshots) or [run.snapshot().hours]  # which says that there is none
+    return [run.snapshot(day) for day in days]
 
 
 def _column_attributes(column: Any) -> dict[str, str]:

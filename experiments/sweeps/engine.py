@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -131,6 +133,7 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
             silence_logs=logging.CRITICAL,
             env=ONE_THREAD,
         )
+        cluster.sync(_keep_interrupts_here)
         try:
             with Client(cluster) as client:
                 pool = Pool(client, lambda: _mend(cluster, workers))
@@ -139,6 +142,13 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
         finally:
             with suppress(Exception):
                 cluster.close(timeout=5)
+
+
+async def _keep_interrupts_here() -> None:
+    """Block Ctrl-C in the thread that starts the workers, and so in them: this process ends them."""
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # whose first start would unblock it again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _mend(cluster: Any, workers: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lobule.errors import InputError
 from lobule.experiments import style
 from lobule.experiments.canvas import Layer
+from lobule.experiments.folders import FINAL
 from lobule.experiments.maps import VACANT, iron_scale
 from lobule.experiments.models import load_model
 from lobule.experiments.sweeps.responses import (
@@ -27,7 +28,7 @@ from lobule.experiments.sweeps.responses import (
     response_curves,
     shown_readouts,
 )
-from lobule.experiments.sweeps.results import FINAL, Results, Run
+from lobule.experiments.sweeps.results import Results, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def multiples(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> lis
         row = []
         for _, run in runs.iloc[style.spread(range(len(runs)), MOST_COLUMNS)].iterrows():
             found = results.run(run["run"])
-            if (found.folder / "snapshots" / f"{FINAL}.npz").is_file():
+            if (found.folder / "snapshots" / FINAL).is_file():
                 value = run[along]
                 words = f"{value:.4g}" if isinstance(value, float) else str(value)
                 row.append((f"{arm}\n{along} {words}", found))
@@ -143,7 +144,7 @@ def lobule_maps(rows: Sequence[Sequence[tuple[str, Run]]], *, title: str = "") -
     title : str
         Heading.
     """
-    models = [[load_model(run.folder / "snapshots" / f"{FINAL}.npz") for _, run in row] for row in rows]
+    models = [[load_model(run.folder / "snapshots" / FINAL) for _, run in row] for row in rows]
     columns = max(len(row) for row in rows)
     ratio = float(np.clip(Layer(models[0][0]).height_to_width, 0.4, 1.5))
     figure = style.new_figure(2.9 * columns + 1.4, (2.9 * ratio + 0.75) * len(rows) + 0.6)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.ticker import FixedFormatter, FuncFormatter
+from matplotlib.ticker import FuncFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from lobule.experiments import style
@@ -85,7 +85,7 @@ def look_of(arms: Sequence[str]) -> dict[str, Look]:
 def plain_ticks(ax: Axes) -> None:
     """Let the ticks of `ax` say their numbers in full: no offset or power beside the axis."""
     for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() == "linear" and not isinstance(axis.get_major_formatter(), FixedFormatter):
+        if isinstance(axis.get_major_formatter(), ScalarFormatter):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 

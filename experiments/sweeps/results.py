@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 
 from lobule.case import Case
 from lobule.errors import InputError, nearest, shown
-from lobule.experiments.folders import SERIES, SUMMARY, read_manifest
+from lobule.experiments.folders import FINAL, SERIES, SUMMARY, read_manifest, snapshot_name
 from lobule.experiments.sweeps.design import unit_of
 from lobule.experiments.sweeps.plan import Plan, PlannedRun
 from lobule.experiments.sweeps.store import Store
+from lobule.readouts import READOUTS
+from lobule.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     from lobule.model import Lobule
 
-FINAL = "final"
+
+POOL_UNIT = "ug"  # of the iron pools, which are the columns that are no readouts
 
 
 class Run:
@@ -83,10 +86,9 @@ class Run:
     def snapshots(self) -> dict[float, Path]:
         """Files of the recorded states by day, in order; the final one is there when it was kept."""
         folder = self.folder / "snapshots"
-        days = {float(path.stem[4:]): path for path in sorted(folder.glob("day-*.npz"))}
-        if (final := folder / f"{FINAL}.npz").is_file():
-            days.setdefault(float(self.manifest["hours"]) / 24.0, final)
-        return dict(sorted(days.items()))
+        days = {day: folder / snapshot_name(day) for day in self.case.record.snapshot_days}
+        days.setdefault(float(self.manifest["hours"]) / HOURS_PER_DAY, folder / FINAL)
+        return {day: path for day, path in sorted(days.items()) if path.is_file()}
 
     def snapshot(self, day: float | None = None) -> Lobule:
         """Return the model as it was on `day`, or at the end; to be read, it has no Mesa agents.
@@ -99,9 +101,11 @@ class Run:
         from lobule.experiments.models import load_model
 
         kept = self.snapshots
-        if not kept or (day is not None and day not in kept):
-            there = ", ".join(f"{d:g}" for d in kept) or "none"
-            raise InputError(f"{self.folder} -> no state of day {day} was kept; there are days {there}")
+        if not kept:
+            raise InputError(f"{self.folder} -> no snapshot was kept")
+        if day is not None and day not in kept:
+            there = ", ".join(f"{d:g}" for d in kept)
+            raise InputError(f"{self.folder} -> no state of day {day:g} was kept; there are days {there}")
         return load_model(kept[max(kept) if day is None else day])
 
     def fields(self, days: Sequence[float] | None = None) -> xr.Dataset:
@@ -229,7 +233,9 @@ class Results:
             if last:
                 series = series.slice(series.num_rows - 1)
             own = labels.take(pa.array(np.full(series.num_rows, number)))
-            yield pa.table([*own.columns, *series.columns], schema=pa.schema([*own.schema, *_plain(series)]))
+            yield pa.table(
+                [*own.columns, *series.columns], schema=pa.schema([*own.schema, *_with_units(series)])
+            )
 
     def table(self, columns: Sequence[str] | None = None, last: bool = False) -> pa.Table:
         """Return all of :meth:`batches` as one Arrow table."""
@@ -301,8 +307,13 @@ def _column(values: list[Any], name: str) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def _plain(table: pa.Table) -> list[pa.Field]:
-    return [pa.field(field.name, field.type) for field in table.schema]
+def _with_units(table: pa.Table) -> list[pa.Field]:
+    """Return the fields of a series with their units."""
+    units = {name: unit for name, (unit, _) in READOUTS.items()}
+    return [
+        pa.field(field.name, field.type, metadata={"unit": units.get(field.name, POOL_UNIT)})
+        for field in table.schema
+    ]
 
 
 def _check_columns(columns: Sequence[str], there: Sequence[str]) -> None:
