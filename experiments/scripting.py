@@ -147,7 +147,7 @@ def sweep(
     """
     several = isinstance(case, Sequence) and not isinstance(case, str)
     cases: Any = case if several or isinstance(case, Mapping) else [case]
-    name = name_of([load_case(c).name for c in _each(cases)]) if name is None else name
+    name = name_of(dict.fromkeys(load_case(c).name for c in _each(cases))) if name is None else name
     plan = make_plan(name, cases, parameters or {}, seeds, settings=settings, days=days, root=root)
     store = Store(Path(out))
     display = Display(None if progress else io.StringIO())

@@ -7,23 +7,29 @@ To be run after any change of a parameter, rule, readout or key of the case file
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lobule.agents.declare import SPECIES, Column, Parameter
 from lobule.agents.rules import read_rules
 from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
+from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
+from lobule.experiments.sweeps.sweepfile import (
+    ArmTable,
+    IntervalTable,
+    RangeTable,
+    RecordTable,
+    SamplesTable,
+    SweepFile,
+)
 from lobule.fields import SPECIES as FIELD_SPECIES
 from lobule.ledger import BODY_POOLS, LIVER_POOLS, SINKS, SOURCES
 from lobule.parameters import GROUPS
 from lobule.population import CELLS
 from lobule.readouts import READOUTS
 from lobule.sensing import RULES_FILE, SIGNALS, SITE_SIGNALS, UNITS, rule_set
-
-Lines = list[str]
 
 WRITTEN = "Written by `python -m lobule.experiments.tables docs/` from what the code declares; do not edit."
 POOL_MEANING = {
@@ -72,13 +78,15 @@ TREATMENTS_INTRO = """\
 One `[[treatments]]` table each, in any order. A dose is given at the start of the first step at or after its
 time. What each does in the body is in [model.md](model.md#treatments). All have these keys:
 """
+SWEEP_INTRO = """\
+A sweep is one TOML file: a base case, what is varied, how often, in which arms. What it all means, with an
+example, is in [sweeps.md](sweeps.md); `lobule sweep FILE --dry-run` prints what a file amounts to.
 
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
-    """Return the lines of a Markdown table; bars inside cells are escaped."""
-    body = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
-    lines = [header, ["---"] * len(header), *body]
-    return [f"| {' | '.join(row)} |" for row in lines] + [""]
+Under `[parameters]` stands a dotted key of the [case file](case-file.md) or a [declared
+parameter](parameters.md), and for each a list of values, a range, or an interval. Lists and ranges are
+crossed with each other, intervals are sampled together as `[samples]` says, and every sample is crossed with
+the lists.
+"""
 
 
 def parameters_page() -> str:
@@ -212,68 +220,35 @@ def case_file_page() -> str:
         *markdown(("case", "what it is"), ((f"`{k}`", title) for k, title in builtin_cases().items())),
         "## Top level",
         "",
-        *_keys(schema),
+        *key_table(schema),
     ]
     doses: Lines = []
     for name, table in schema["$defs"].items():
         is_dose = set(Dose.model_fields) <= set(table["properties"])
         text = table.get("description", "").split("\n")[0]
-        keys = _keys(table, without=Dose.model_fields if is_dose else ())
+        keys = key_table(table, without=Dose.model_fields if is_dose else ())
         (doses if is_dose else lines).extend([f"{'###' if is_dose else '##'} {name}", "", text, "", *keys])
     lines += [
         "## Treatments",
         "",
         TREATMENTS_INTRO,
-        *_keys(Dose.model_json_schema()),
+        *keys_of(Dose),
     ]
     return "\n".join(lines + doses)
 
 
-def _keys(table: Mapping[str, Any], without: Iterable[str] = ()) -> Lines:
-    required = set(table.get("required", ()))
-    rows = []
-    for key, entry in table["properties"].items():
-        if key in without:
-            continue
-        default = "required" if key in required else _default(entry.get("default"))
-        rows.append((f"`{key}`", _allowed(entry), default, entry.get("description", "")))
-    return markdown(("key", "what is allowed", "default", "meaning"), rows)
-
-
-def _default(value: Any) -> str:
-    if value is None or isinstance(value, list | dict):
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _allowed(entry: Mapping[str, Any]) -> str:
-    """Say in words what a JSON schema allows."""
-    if "$ref" in entry:
-        name = str(entry["$ref"]).rsplit("/", 1)[-1]
-        return f"table [{name}](#{name.lower()})"
-    for choice in ("anyOf", "oneOf"):
-        if choice in entry:
-            return " or ".join(_allowed(e) for e in entry[choice] if e.get("type") != "null")
-    if "const" in entry:
-        return f"`{entry['const']}`"
-    if "enum" in entry:
-        return ", ".join(f"`{value}`" for value in entry["enum"])
-    if entry.get("type") == "array":
-        if "prefixItems" in entry:
-            return f"list of {len(entry['prefixItems'])}: {_allowed(entry['prefixItems'][0])}"
-        return f"list of: {_allowed(entry['items'])}"
-    words = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false"}
-    limits = [
-        f"{word} {entry[name]:g}"
-        for name, word in (
-            ("minimum", "at least"),
-            ("exclusiveMinimum", "more than"),
-            ("maximum", "at most"),
-            ("exclusiveMaximum", "less than"),
-        )
-        if name in entry
-    ]
-    return ", ".join([words.get(entry.get("type", ""), "table"), *limits])
+def sweep_file_page() -> str:
+    """Return the page of every key of the sweep file."""
+    lines = ["# The sweep file", "", WRITTEN, "", SWEEP_INTRO, "## Top level", "", *keys_of(SweepFile)]
+    for name, table in (
+        ("Parameters: a range", RangeTable),
+        ("Parameters: an interval", IntervalTable),
+        ("SamplesTable", SamplesTable),
+        ("RecordTable", RecordTable),
+        ("ArmTable", ArmTable),
+    ):
+        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys_of(table)]
+    return "\n".join(lines)
 
 
 PAGES = {
@@ -281,6 +256,7 @@ PAGES = {
     "rules.md": rules_page,
     "readouts.md": readouts_page,
     "case-file.md": case_file_page,
+    "sweep-file.md": sweep_file_page,
 }
 
 

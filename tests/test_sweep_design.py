@@ -20,14 +20,14 @@ RATE, LIFE, THIRD = "hepatocyte.export_rate", "stellate.stage_half_life", "stell
 
 
 def columns(axes: dict[str, Axis], root: int = 1) -> np.ndarray[Any, Any]:
-    return np.array(design(axes, root), dtype=float)
+    return np.array([point.values for point in design(axes, root)], dtype=float)
 
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), min_size=0, max_size=4))
 def test_lists_are_crossed(lists: list[list[int]]):
     axes: dict[str, Axis] = {f"key{i}": Values(tuple(values)) for i, values in enumerate(lists)}
-    points = design(axes, 1)
+    points = [point.values for point in design(axes, 1)]
     assert sorted(points) == sorted(product(*lists))
     assert len(points) == count(axes)
 
@@ -59,7 +59,7 @@ def test_a_morris_trajectory_changes_each_parameter_once_by_two_levels(trajector
     keys = (RATE, LIFE, THIRD)
     axes: dict[str, Axis] = {key: morris(trajectories, 1e-1, 1.9e-1) for key in (RATE, THIRD)}
     axes[LIFE] = morris(trajectories, 5.0, 50.0)
-    points = np.array(design({key: axes[key] for key in keys}, root))
+    points = columns({key: axes[key] for key in keys}, root)
     assert points.shape == (trajectories * 4, 3) == (count(axes), 3)
     unit = (points - [0.1, 5.0, 0.1]) / [0.09, 45.0, 0.09]
     assert np.allclose(unit * 3.0, np.round(unit * 3.0))  # on a grid of four levels
@@ -89,8 +89,10 @@ def test_samples_are_crossed_with_lists():
     axes: dict[str, Axis] = {"a": Values((1, 2)), RATE: sobol(4), "b": Values(("x", "y", "z"))}
     points = design(axes, 1)
     assert len(points) == 24 == count(axes)
-    assert len({rate for _, rate, _ in points}) == 4
-    assert {(a, b) for a, _, b in points} == set(product((1, 2), "xyz"))
+    assert {point.sample: point.values[1] for point in points} == dict(
+        enumerate(point.values[0] for point in design({RATE: axes[RATE]}, 1))
+    )
+    assert {(a, b) for (a, _, b), _ in points} == set(product((1, 2), "xyz"))
 
 
 def test_ranges():

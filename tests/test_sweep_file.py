@@ -16,7 +16,6 @@ from lobule.settings import declared_parameters
 HEAD = 'format = 1\ncase = "hfe-mouse"\ndays = 1\n'
 WHOLE = """
 format = 1
-title = "How much, and when"
 case = ["hfe-mouse-msc", "mine.toml"]
 days = 2
 seed = 7

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lobule.case import load_case
 from lobule.errors import InputError
+from lobule.experiments import morris
 from lobule.experiments.identity import code_version, run_id
 from lobule.experiments.sweeps.effort import weights_of
 from lobule.experiments.sweeps.plan import Plan, replicate_seed
@@ -102,6 +103,16 @@ def test_equal_runs_are_one():
     default = load_case("hfe-mouse")
     plan = plan_of({"subject.age_days": [21, 21.0]}, cases={"a": default, "b": default})
     assert len(plan.runs) == 2 and {plan.labels(run)["arm"] for run in plan.runs} == {"a"}
+
+
+def test_samples_that_are_the_same_are_one_run_but_all_rows():
+    """With one parameter, a trajectory goes between two of four levels: eight are sure to meet."""
+    plan = plan_of({RATE: morris(8)}, range(2))
+    assert len(plan.rows) == 2 * 16 and len(plan.runs) <= 2 * 4
+    assert {run.id for run in plan.rows} == {run.id for run in plan.runs}
+    rows = [plan.labels(run) for run in plan.rows]
+    assert [row["sample"] for row in rows] == [*range(16), *range(16)]
+    assert rows[5][RATE] == plan.points[5].values[0]
 
 
 def test_a_plan_comes_back_from_its_file_as_it_was(tmp_path: Path):

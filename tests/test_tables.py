@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lobule.experiments.tables import PAGES, main, markdown
+from lobule.experiments.markdown import markdown
+from lobule.experiments.tables import PAGES, main
 from lobule.settings import declared_parameters
 
 DOCS = Path(__file__).parents[1] / "docs"

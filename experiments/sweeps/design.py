@@ -79,8 +79,17 @@ def morris(
     return Sampled("morris", number, low, high, scale)
 
 
-def design(axes: Mapping[str, Axis], root: int) -> list[tuple[Any, ...]]:
-    """Return the points of a sweep, each with a value for every one of `axes` in their order.
+class Point(NamedTuple):
+    """One point of a design."""
+
+    values: tuple[Any, ...]
+    """A value for each axis, in their order."""
+    sample: int | None
+    """Number of the sample that it belongs to; None where nothing is sampled."""
+
+
+def design(axes: Mapping[str, Axis], root: int) -> list[Point]:
+    """Return the points of a sweep.
 
     Parameters
     ----------
@@ -98,11 +107,11 @@ def design(axes: Mapping[str, Axis], root: int) -> list[tuple[Any, ...]]:
     listed = {key: axis.values for key, axis in axes.items() if isinstance(axis, Values)}
     columns = _samples(sampled, root)
     points = []
-    for sample in zip(*columns.values(), strict=True) if columns else [()]:
+    for number, sample in enumerate(zip(*columns.values(), strict=True) if columns else [()]):
         fixed = dict(zip(columns, sample, strict=True))
         for combination in itertools.product(*listed.values()):
             value = fixed | dict(zip(listed, combination, strict=True))
-            points.append(tuple(value[key] for key in axes))
+            points.append(Point(tuple(value[key] for key in axes), number if columns else None))
     return points
 
 

@@ -95,7 +95,7 @@ def weights_of(plan: Plan, runs: Sequence[PlannedRun]) -> list[float]:
     known: dict[tuple[object, ...], float] = {}
     weights = []
     for run in runs:
-        kind = (run.arm, *(str(plan.points[run.point][i]) for i in weighty))
+        kind = (run.arm, *(str(plan.points[run.point].values[i]) for i in weighty))
         if kind not in known:
             case = plan.case(run)
             known[kind] = sites(case) * (steps(case) + BUILDING_STEPS)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from lobule.case import Case, load_case
 from lobule.errors import InputError
 from lobule.experiments.identity import case_hash, code_version, id_of
+from lobule.experiments.sweeps.design import Point
 
 FORMAT = 1
 MOST_RUNS = 10_000_000
@@ -33,6 +34,8 @@ class PlannedRun(NamedTuple):
     point: int
     replicate: int
     seed: int
+    sample: int | None
+    """Number of the sample; None where nothing is sampled."""
 
 
 class Plan:
@@ -46,8 +49,8 @@ class Plan:
         What is compared.
     keys : sequence of str
         Dotted keys of what is varied.
-    points : sequence of tuple
-        Values of the keys, one tuple a point.
+    points : sequence of Point
+        Values of the keys, and the samples they belong to.
     replicates : sequence of int
         Numbers of the replicates.
     root : int
@@ -60,7 +63,8 @@ class Plan:
 
     Notes
     -----
-    Runs that are the same are one run: the dose of a treatment, say, is no matter to an arm without it.
+    Runs that are the same are one run: the dose of a treatment, say, is no matter to an arm without it. Only
+    samples that happen to be the same are all rows of the table, since their analysis counts on it.
     Replicates come first, so that a sweep that is stopped early has something of everything.
     """
 
@@ -69,44 +73,50 @@ class Plan:
         name: str,
         arms: Sequence[Arm],
         keys: Sequence[str],
-        points: Sequence[tuple[Any, ...]],
+        points: Sequence[Point],
         replicates: Sequence[int],
         root: int,
         days: float | None = None,
         label: str = "",
     ) -> None:
         self.name, self.arms, self.keys, self.label = name, tuple(arms), tuple(keys), label
-        self.points, self.replicates = [tuple(point) for point in points], tuple(replicates)
+        self.points, self.replicates = list(points), tuple(replicates)
         self.root, self.days = root, days
         self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
-        self._runs: list[PlannedRun] | None = None
+        self._rows: list[PlannedRun] | None = None
         self.written, self.code = "", code_version()
         self.resolved = lru_cache(maxsize=256)(self._resolved)
         if (number := len(self.arms) * len(self.points) * len(self.replicates)) > MOST_RUNS:
             raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
 
     @property
+    def rows(self) -> list[PlannedRun]:
+        """The rows of the table, a run each; samples that are the same share one."""
+        if self._rows is None:
+            self._rows = self._made()
+        return self._rows
+
+    @property
     def runs(self) -> list[PlannedRun]:
         """All runs, each once."""
-        if self._runs is None:
-            self._runs = self._made()
-        return self._runs
+        return list({row.id: row for row in reversed(self.rows)}.values())[::-1]
 
     def _made(self) -> list[PlannedRun]:
-        hashes: dict[str, tuple[int, int]] = {}
-        for point in range(len(self.points)):
+        places: dict[tuple[str, int | None], tuple[int, int]] = {}
+        for number, point in enumerate(self.points):
             for arm in range(len(self.arms)):
-                hashes.setdefault(case_hash(self._resolved(arm, point)), (arm, point))
+                case = case_hash(self._resolved(arm, number))
+                places.setdefault((case, point.sample), (arm, number))
         seeds = [replicate_seed(self.root, number) for number in self.replicates]
         return [
-            PlannedRun(id_of(case, seed), arm, point, number, seed)
+            PlannedRun(id_of(case, seed), arm, point, number, seed, sample)
             for number, seed in zip(self.replicates, seeds, strict=True)
-            for case, (arm, point) in hashes.items()
+            for (case, sample), (arm, point) in places.items()
         ]
 
     def settings(self, arm: int, point: int) -> dict[str, Any]:
         """Return what the runs of `arm` at `point` are given, of the keys that mean something there."""
-        chosen = zip(self.keys, self.points[point], self._applies[arm], strict=True)
+        chosen = zip(self.keys, self.points[point].values, self._applies[arm], strict=True)
         return {key: value for key, value, is_there in chosen if is_there}
 
     def _resolved(self, arm: int, point: int) -> Case:
@@ -127,6 +137,7 @@ class Plan:
             "run": run.id,
             "case": self.arms[run.arm].case.name,
             "arm": self.arms[run.arm].name,
+            **({} if run.sample is None else {"sample": run.sample}),
             **{key: given.get(key) for key in self.keys},
             "replicate": run.replicate,
             "seed": run.seed,
@@ -146,7 +157,7 @@ class Plan:
             "name": self.name,
             "arms": [{"name": arm.name, "case": json.loads(arm.case.to_json())} for arm in self.arms],
             "keys": list(self.keys),
-            "points": [list(point) for point in self.points],
+            "points": [[list(point.values), point.sample] for point in self.points],
             "replicates": list(self.replicates),
             "root": self.root,
             "days": self.days,
@@ -160,7 +171,7 @@ class Plan:
     def to_json(self) -> str:
         """Return the plan and its runs, for :meth:`from_json`."""
         written = self.written or datetime.now(UTC).isoformat(timespec="microseconds")
-        runs = [list(run) for run in self.runs]
+        runs = [list(run) for run in self.rows]
         return json.dumps({**self.definition(), "written": written, "code": self.code, "runs": runs})
 
     @classmethod
@@ -176,15 +187,15 @@ class Plan:
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}")
         arms = [Arm(arm["name"], Case.from_json(json.dumps(arm["case"]))) for arm in data["arms"]]
-        points = [tuple(point) for point in data["points"]]
+        points = [Point(tuple(values), sample) for values, sample in data["points"]]
         plan = cls(data["name"], arms, data["keys"], points, data["replicates"], data["root"], data["days"])
-        plan._runs = [PlannedRun(*run) for run in data["runs"]]
+        plan._rows = [PlannedRun(*run) for run in data["runs"]]
         plan.written, plan.code = str(data["written"]), str(data["code"])
         return plan
 
     def take_runs(self, other: Plan) -> None:
         """Take the runs of an equal plan instead of working them out."""
-        self._runs, self.written = other.runs, other.written
+        self._rows, self.written = other.rows, other.written
 
 
 def applies(case: Case, key: str) -> bool:

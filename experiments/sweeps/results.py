@@ -138,7 +138,9 @@ class Results:
     def __init__(self, store: Store, plans: Sequence[Plan]) -> None:
         self.store, self.plans = store, tuple(plans)
         self.keys = list(dict.fromkeys(key for plan in plans for key in plan.keys))
-        self._done: dict[str, dict[str, Any]] | None = None
+        sampled = any(point.sample is not None for plan in plans for point in plan.points)
+        self._names = ["run", "case", "arm", *["sample"] * sampled, *self.keys, "replicate", "seed"]
+        self._done: list[dict[str, Any]] | None = None
         self._wrong: dict[str, str] = {}
         self._missing = 0
 
@@ -149,58 +151,54 @@ class Results:
         return len(self._labels)
 
     @property
-    def _labels(self) -> dict[str, dict[str, Any]]:
-        """Labels of the finished runs by their names, in order."""
+    def _labels(self) -> list[dict[str, Any]]:
+        """Labels of the finished runs, in order."""
         if self._done is None:
             wanted = list(self._wanted())
-            done, self._wrong = self.store.state(row["run"] for row in wanted)
-            self._missing = len(wanted) - len(done) - len(self._wrong)
-            self._done = {row["run"]: row for row in wanted if row["run"] in done}
+            done, self._wrong = self.store.state(dict.fromkeys(row["run"] for row in wanted))
+            self._done = [row for row in wanted if row["run"] in done]
+            self._missing = len(wanted) - len(self._done) - len(self._wrong)
         return self._done
 
     def _wanted(self) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
+        seen: set[tuple[str, int | None]] = set()
         alike: set[tuple[str, ...]] = set()
         for plan in self.plans:
-            for run in plan.runs:
+            for run in plan.rows:
                 labels = self._labels_in(plan, run)
                 look = tuple(str(value) for name, value in labels.items() if name != "run")
-                if run.id not in seen and look not in alike:
-                    seen.add(run.id)
+                if (run.id, run.sample) not in seen and look not in alike:
+                    seen.add((run.id, run.sample))
                     alike.add(look)
                     yield labels
 
     def _labels_in(self, plan: Plan, run: PlannedRun) -> dict[str, Any]:
         """Return the labels of a run, with what its case says for keys that only another sweep varies."""
         labels = plan.labels(run)
-        if self.keys == list(plan.keys):
-            return labels
-        case = plan.case(run)
-        values = {key: labels[key] if key in plan.keys else value_in(case, key) for key in self.keys}
-        first = {name: labels[name] for name in ("run", "case", "arm")}
-        return {**first, **values, "replicate": run.replicate, "seed": run.seed}
+        if self.keys != list(plan.keys):
+            case = plan.case(run)
+            labels |= {key: value_in(case, key) for key in self.keys if key not in labels}
+        return {name: labels.get(name) for name in self._names}
 
     def gaps(self) -> list[str]:
         """Return a line for whatever of the sweeps is not in the table: runs not done, damaged folders."""
-        labels = self._labels
-        runs = self.store.shown / "runs"
+        there, runs = len(self._labels), self.store.shown / "runs"
         lines = [f"damaged: {runs / run}: {wrong}; sweep again" for run, wrong in self._wrong.items()]
         if self._missing:
-            lines.append(
-                f"{self._missing:,} of {len(labels) + len(lines) + self._missing:,} runs are not there"
-            )
+            lines.append(f"{self._missing:,} of {there + len(lines) + self._missing:,} runs are not there")
         return lines
 
     @property
     def runs(self) -> pd.DataFrame:
         """A row for each finished run: its name, case, arm, varied parameters, replicate and seed."""
-        return self._label_table(list(self._labels.values())).to_pandas()
+        return self._label_table(self._labels).to_pandas()
 
     @property
     def failures(self) -> list[dict[str, Any]]:
         """What is known of the runs that failed: parameters, seed, error, traceback, log."""
-        names = [run.id for plan in self.plans for run in plan.runs]
-        return list(self.store.failed(name for name in names if name not in self._labels).values())
+        done = {row["run"] for row in self._labels}
+        names = dict.fromkeys(run.id for plan in self.plans for run in plan.runs if run.id not in done)
+        return list(self.store.failed(names).values())
 
     def run(self, name: str) -> Run:
         """Return one run by its name.
@@ -210,12 +208,12 @@ class Results:
         InputError
             If there is no such finished run.
         """
-        if name not in self._labels:
+        if not any(row["run"] == name for row in self._labels):
             raise InputError(f"{shown(name)} -> no finished run of this name in {self.store.shown}")
         return Run(self.store.folder(name))
 
     def __iter__(self) -> Iterator[Run]:
-        return (Run(self.store.folder(name)) for name in self._labels)
+        return (Run(self.store.folder(row["run"])) for row in self._labels)
 
     def batches(self, columns: Sequence[str] | None = None, last: bool = False) -> Iterator[pa.Table]:
         """Yield the table run by run, so that any number of runs can be read.
@@ -227,7 +225,7 @@ class Results:
         last : bool
             The last row of each run only.
         """
-        labels = self._label_table(list(self._labels.values()))
+        labels = self._label_table(self._labels)
         for number, run in enumerate(self):
             series = run.table(columns)
             if last:
@@ -264,7 +262,7 @@ class Results:
 
     def _label_table(self, rows: list[dict[str, Any]]) -> pa.Table:
         units = dict(zip(self.keys, unit_of(self.keys), strict=True))
-        names = ["run", "case", "arm", *self.keys, "replicate", "seed"]
+        names = self._names
         columns = [_column([row[name] for row in rows], name) for name in names]
         fields = [
             pa.field(name, column.type, metadata={"unit": units[name]} if name in units else None)
@@ -296,7 +294,7 @@ def value_in(case: Case, key: str) -> Any:
 
 def _column(values: list[Any], name: str) -> pa.Array:
     """Return one column: numbers as numbers, whatever cannot be a number or a truth as text."""
-    if name in ("replicate", "seed"):
+    if name in ("sample", "replicate", "seed"):
         return pa.array(values, pa.int64())
     present = [value for value in values if value is not None]
     if all(isinstance(value, bool) for value in present) and present:

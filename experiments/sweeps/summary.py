@@ -67,7 +67,9 @@ def plan_in_words(
     for arm in plan.arms:
         case = plan.case(next(run for run in plan.runs if plan.arms[run.arm] is arm))
         yield f"  arm        {arm.name}: {case.name}, {case.end_hours / 24.0:g} days"
-    for key, unit, column in zip(plan.keys, unit_of(plan.keys), zip(*plan.points, strict=True), strict=True):
+    for key, unit, column in zip(
+        plan.keys, unit_of(plan.keys), zip(*(point.values for point in plan.points), strict=True), strict=True
+    ):
         yield f"  varied     {key}: {_values(column)}{'' if unit == '-' else f' {unit}'}"
     yield f"  replicates {_values(plan.replicates)}, all seeds from the root {plan.root}"
     for note in plan.notes():

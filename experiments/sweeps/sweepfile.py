@@ -92,8 +92,6 @@ class SweepFile(Section):
     """Version of the format of this file."""
     name: str | None = Field(default=None, pattern=NAME)
     """Name of the sweep; that of the file when absent."""
-    title: str = Field(default="", max_length=200)
-    """One line that says what the sweep is for."""
     case: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     """Base case or cases: built-in names, or paths as seen from this file."""
     days: float | None = Field(default=None, gt=0, le=100_000)
