@@ -18,6 +18,7 @@ SECTIONS = {
     "hour": "benchmarks.hour",
     "scale": "benchmarks.scale",
     "start-up": "benchmarks.startup",
+    "sweeps": "benchmarks.sweeps",
 }
 
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"

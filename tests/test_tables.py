@@ -54,7 +54,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("folder", ["agents", "lobule", "experiments"])
+@pytest.mark.parametrize(
+    "folder", ["agents", "lobule", "experiments", "experiments/sweeps", "experiments/export"]
+)
 def test_architecture_names_every_module(folder: str) -> None:
     page = (DOCS / "architecture.md").read_text("utf-8")
     names = [path.name for path in (DOCS.parent / folder).glob("*.py") if not path.name.startswith("__")]
