@@ -118,7 +118,7 @@ def test_an_interrupted_driver_leaves_nobody_behind(file: Path, serial: Path, tm
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Return the address of a scheduler and two workers, all started by hand on loopback."""
+    """Return the address of a scheduler, and two workers and the scheduler, all started by hand."""
     note = tmp_path / "scheduler.json"
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -132,7 +132,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
         for _ in range(2):
             words = ["--scheduler-file", note, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
             processes.append(subprocess.Popen([*dask, *words], cwd=tmp_path, **silent))
-        yield json.loads(note.read_text())["address"], processes[1:]
+        yield json.loads(note.read_text())["address"], [*processes[1:], scheduler]
     finally:
         for process in processes:
             process.kill()
@@ -158,6 +158,21 @@ def test_a_cluster_started_by_hand_does_the_same(
         check=True,
     )
     assert "on 1 worker," in dry.stdout  # the one that is left
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_ends_the_sweep_with_a_line(
+    file: Path, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+):
+    address, (*_, scheduler) = cluster[0], cluster[1]
+    out = tmp_path / "out"
+    process = start(file, out, "--cluster", address)
+    wait_for(lambda: finished(out) >= 3, process)
+    scheduler.kill()
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3, printed
+    assert "stopped: the scheduler is gone" in printed and "Traceback" not in printed
+    assert 3 <= finished(out) < 20 and len(load_results(out)) >= 3
 
 
 def test_a_script_needs_no_guard(serial: Path, tmp_path: Path):

@@ -52,6 +52,8 @@ class Pool(NamedTuple):
     client: Client
     mend: Callable[[], None]
     """Replaces workers that are gone for good."""
+    say: Say
+    """Prints a line."""
 
 
 def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
@@ -70,10 +72,10 @@ def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
         flying[future.key] = future, task, deaths
         future.add_done_callback(news.put)
 
-    lost: float | None = None
-    more = True
+    threads, more, watch = 0, True, Watch(pool)
     while True:
-        while more and len(flying) < WINDOW * max(2, _threads(client)):
+        threads = _threads(client) or threads
+        while more and len(flying) < WINDOW * max(2, threads):
             if (task := next(tasks, None)) is None:
                 more = False
             else:
@@ -84,8 +86,7 @@ def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
             future = news.get(timeout=HEARTBEAT)
         except queue.Empty:
             pool.mend()
-            lost = None if client.status == "running" else lost or time.monotonic()
-            if lost and time.monotonic() - lost > PATIENCE:
+            if watch.is_lost():
                 yield Report("", "stopped", "the scheduler is gone")
                 return
             yield None
@@ -101,8 +102,33 @@ def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
         future.release()
 
 
+class Watch:
+    """Notices that the scheduler is gone for good, or that no worker is left."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._heard = self._seen = time.monotonic()
+        self._told = False
+
+    def is_lost(self) -> bool:
+        """Return whether the scheduler has been silent for long; say once when there is no worker."""
+        now = time.monotonic()
+        if self.pool.client.status == "running":
+            self._heard = now
+            if _threads(self.pool.client):
+                self._seen, self._told = now, False
+            elif now - self._seen > STARTING and not self._told:
+                self._told = True
+                self.pool.say("no worker is left; waiting for one")
+        return now - self._heard > PATIENCE
+
+
 def _threads(client: Client) -> int:
-    return sum(client.nthreads().values())
+    """Return how many runs the workers can do at a time; 0 also when the scheduler does not answer."""
+    try:
+        return sum(client.nthreads().values())
+    except (OSError, TimeoutError):
+        return 0
 
 
 def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
@@ -110,7 +136,11 @@ def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
     from distributed.scheduler import KilledWorker
 
     if future.status == "finished":
-        return future.result()
+        try:
+            return future.result()
+        except OSError:  # whoever has the word is gone; the run, if it is complete, is found again
+            gone = Report(task.run, "stopped", "the scheduler is gone, or has dropped the runs")
+            return None if deaths < MOST_DEATHS else gone
     error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):
         # Dask counts all runs that a dead worker had before it; a run counts only those that it began.
@@ -118,7 +148,7 @@ def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
             return None
         return give_up(task)
     if error is None:
-        return Report(task.run, "stopped", f"the scheduler has dropped runs ({future.status})")
+        return Report(task.run, "stopped", "the scheduler is gone, or has dropped the runs")
     return Report(
         task.run, "stopped", one_line(f"a worker cannot run lobule: {type(error).__name__}: {error}")
     )
@@ -143,8 +173,8 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
         cluster.sync(_keep_interrupts_here)
         try:
             with Client(cluster) as client:
-                pool = Pool(client, lambda: _mend(cluster, workers))
-                _warm(pool, say)
+                pool = Pool(client, lambda: _mend(cluster, workers), say)
+                _warm(pool)
                 yield pool
         finally:
             with suppress(Exception):
@@ -202,9 +232,9 @@ def cluster_pool(
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"cluster = {shown(str(address))} -> no scheduler answers: {reason}") from None
         try:
-            pool = Pool(client, mend)
+            pool = Pool(client, mend, say)
             if warm:
-                _warm(pool, say)
+                _warm(pool)
             yield pool
         finally:
             client.close(timeout=2)
@@ -246,7 +276,7 @@ def slurm_pool(options: Mapping[str, Any], say: Say) -> Iterator[Pool]:
         cluster.close()
 
 
-def _warm(pool: Pool, say: Say) -> None:
+def _warm(pool: Pool) -> None:
     """Wait for a worker, and compile the kernels once on every machine before its other workers need them.
 
     Workers that die meanwhile are no matter: the others compile for themselves.
@@ -256,14 +286,14 @@ def _warm(pool: Pool, say: Say) -> None:
     since = time.monotonic()
     while not client.nthreads():
         if since and time.monotonic() - since > STARTING:
-            say("waiting for a first worker")
+            pool.say("waiting for a first worker")
             since = 0.0
         time.sleep(0.1)
         pool.mend()
     cold = client.run(is_cold, on_error="return")
     hosts = {urlsplit(address).hostname: address for address, is_so in cold.items() if is_so is True}
     if hosts:
-        say(COMPILING)
+        pool.say(COMPILING)
         futures = [
             client.submit(compile_kernels, workers=[address], allow_other_workers=True, pure=False)
             for address in hosts.values()
@@ -274,13 +304,17 @@ def _warm(pool: Pool, say: Say) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own log of workers coming and going off the screen."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    import distributed  # noqa: F401, whose loggers are there from now on
+
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

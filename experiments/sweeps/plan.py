@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -84,7 +83,7 @@ class Plan:
         self.root, self.days = root, days
         self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
         self._rows: list[PlannedRun] | None = None
-        self.written, self.code = "", code_version()
+        self.code = code_version()
         self.resolved = lru_cache(maxsize=256)(self._resolved)
         if (number := len(self.arms) * len(self.points) * len(self.replicates)) > MOST_RUNS:
             raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
@@ -170,9 +169,8 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan and its runs, for :meth:`from_json`."""
-        written = self.written or datetime.now(UTC).isoformat(timespec="microseconds")
         runs = [list(run) for run in self.rows]
-        return json.dumps({**self.definition(), "written": written, "code": self.code, "runs": runs})
+        return json.dumps({**self.definition(), "code": self.code, "runs": runs})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
@@ -190,12 +188,12 @@ class Plan:
         points = [Point(tuple(values), sample) for values, sample in data["points"]]
         plan = cls(data["name"], arms, data["keys"], points, data["replicates"], data["root"], data["days"])
         plan._rows = [PlannedRun(*run) for run in data["runs"]]
-        plan.written, plan.code = str(data["written"]), str(data["code"])
+        plan.code = str(data["code"])
         return plan
 
     def take_runs(self, other: Plan) -> None:
         """Take the runs of an equal plan instead of working them out."""
-        self._rows, self.written = other.rows, other.written
+        self._rows = other.rows
 
 
 def applies(case: Case, key: str) -> bool:

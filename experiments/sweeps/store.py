@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Store:
             raise InputError(f"--out {self.shown} -> cannot be written: {error.strerror or error}") from None
 
     def save(self, plan: Plan) -> None:
-        """Keep a plan, unless it is there; one that is takes over the runs worked out before.
+        """Keep a plan as the newest; one that is there already takes over the runs worked out before.
 
         Raises
         ------
@@ -80,6 +81,8 @@ class Store:
         old = _read_plan(path)
         if old is not None and old.code == plan.code:
             plan.take_runs(old)
+            with suppress(OSError):  # a finished sweep may be looked at where nothing can be written
+                os.utime(path)
             return
         text = plan.to_json()
         try:
@@ -89,7 +92,7 @@ class Store:
             raise InputError(f"--out {self.shown} -> cannot be written: {error.strerror or error}") from None
 
     def plans(self) -> list[Plan]:
-        """Return the plans kept here, the newest first.
+        """Return the plans kept here, the one that was last asked for first.
 
         Raises
         ------
@@ -98,8 +101,8 @@ class Store:
         """
         if not self.exists():
             raise InputError(f"{self.shown} -> is no store of runs: it has no folders sweeps and runs")
-        found = [plan for path in self.sweeps.glob("*.json") if (plan := _read_plan(path)) is not None]
-        return sorted(found, key=lambda plan: (plan.written, plan.digest), reverse=True)
+        paths = sorted(self.sweeps.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
+        return [plan for path in paths if (plan := _read_plan(path)) is not None]
 
     def state(self, runs: Iterable[str]) -> tuple[set[str], dict[str, str]]:
         """Look which of `runs` are complete.

@@ -130,9 +130,10 @@ def _draw_if_asked(task: Task, folder: Path) -> None:
 
 def give_up(task: Task) -> Report:
     """Record that a run takes down whoever does it."""
-    times = attempts(task)
+    store, times = Store(Path(task.store)), attempts(task)
+    _attempts_file(store, task).unlink(missing_ok=True)
     error = f"its worker was killed {times} times" if times else "workers die before they can begin it"
-    return _failed(task, Store(Path(task.store)), error, "")
+    return _failed(task, store, error, "")
 
 
 def attempts(task: Task) -> int:
