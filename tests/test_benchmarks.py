@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # the benchmarks are not part of the distribution
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import cells, fields, hour, parts  # noqa: E402
+from benchmarks import cells, fields, hour, parts, sweeps  # noqa: E402
 from benchmarks.peers.mesa_cells import Liver  # noqa: E402
 from benchmarks.peers.numpy_cells import Columns  # noqa: E402
 from benchmarks.peers.scipy_fields import Explicit, Sparse  # noqa: E402
@@ -145,6 +145,14 @@ def test_a_disagreement_is_the_only_failure(
     monkeypatch.setattr(command, "describe", dict)
     assert command.main(["--section", "cells", "--quick", "--rounds", "1"]) == 1
     assert "DISAGREEMENT in cells" in capsys.readouterr().err
+
+
+def test_sweeps_are_measured(tmp_path: Path) -> None:
+    section = Section("sweeps", 1, quick=True)
+    sweeps.overhead(section, tmp_path / "store")
+    sweeps.finished(section, tmp_path, 100)
+    assert [row.unit for row in section.rows] == ["ms", "kB", "kB", "s"]
+    assert section.rows[0].value.median > 0.0 and section.rows[1].value.median > section.rows[2].value.median
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -80,7 +80,10 @@ def test_two_workers_one_of_them_killed_do_as_one_process_does(file: Path, seria
     out = tmp_path / "out"
     process = start(file, out, "--workers", "2")
     wait_for(lambda: finished(out) >= 4, process)
-    workers_of(process)[0].kill()
+    driver, workers = psutil.Process(process.pid), workers_of(process)
+    heard = [c.laddr.ip for p in (driver, *workers) for c in p.net_connections() if c.status == "LISTEN"]
+    assert heard and set(heard) == {"127.0.0.1"}  # nothing is reached from outside
+    workers[0].kill()
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, printed
     assert "20 of 20 runs done" in printed and same(out, serial, tmp_path)
@@ -223,6 +226,17 @@ def test_a_run_that_kills_its_worker_three_times_is_a_failure(
     monkeypatch.delenv("RUNS_KILL")
     results = small_sweep(out, seeds=range(1), only_failed=True)
     assert len(results) == 3 and not results.failures
+
+
+@pytest.mark.slow
+def test_the_driver_of_a_hundred_thousand_runs_is_small(tmp_path: Path):
+    file = sweep_file(tmp_path / "many.toml", days=0.25, points=5000, replicates=20)
+    process = start(file, tmp_path / "out", "--workers", "2")
+    wait_for(lambda: finished(tmp_path / "out") >= 50, process)
+    size = psutil.Process(process.pid).memory_info().rss
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert size < 500e6
 
 
 def test_a_worker_with_other_sources_does_nothing(tmp_path: Path):

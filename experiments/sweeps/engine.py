@@ -167,6 +167,7 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any port, for two sweeps at once
             silence_logs=logging.CRITICAL,
             env=ONE_THREAD,
         )
