@@ -109,7 +109,7 @@ def collect(args: argparse.Namespace) -> int:
     """Write a data set for other tools."""
     from lobule.experiments.export.collect import collect as write
     from lobule.experiments.scripting import load_results
-    from lobule.experiments.sweeps.results import Run
+    from lobule.experiments.sweeps.finished import Run
 
     if (args.folder / MANIFEST).is_file():
         check_complete(args.folder)

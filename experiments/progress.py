@@ -24,7 +24,38 @@ def span(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-class Progress:
+class Screen:
+    """A bar on a terminal, or lines in a file; use it as a context manager.
+
+    Parameters
+    ----------
+    stream : text file, optional
+        Where to write; standard error unless given.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self._bar: Bar | None = None
+
+    def say(self, line: str) -> None:
+        """Print a line of its own."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=self.stream, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class Progress(Screen):
     """Shows percent, simulated day and time left of one run.
 
     Use it as a context manager; the runner calls `begin` once the run folder exists and `update` after steps.
@@ -36,12 +67,11 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
+        super().__init__(stream)
         self.folder: Path | None = None
         self._end = self._first = 0.0
         self._started = 0.0
         self._lines = 0
-        self._bar: Bar | None = None
         self._task: TaskID | None = None
 
     def begin(self, folder: Path, end_hours: float, hours: float = 0.0) -> None:
@@ -60,7 +90,7 @@ class Progress:
         if self.stream.isatty():
             self._begin_bar()
         else:
-            self._print(f"{folder}: day {hours / HOURS_PER_DAY:g} to {end_hours / HOURS_PER_DAY:g}")
+            self.say(f"{folder}: day {hours / HOURS_PER_DAY:g} to {end_hours / HOURS_PER_DAY:g}")
 
     def update(self, hours: float) -> None:
         """Show that `hours` (h) of the run are done."""
@@ -72,7 +102,7 @@ class Progress:
             self._lines = lines
             percent, day = 100 * hours / self._end, hours / HOURS_PER_DAY
             left = f", {span(self.seconds_left(hours))} left" if hours < self._end else ""
-            self._print(f"{percent:3.0f} %  day {day:.1f} of {self._end / HOURS_PER_DAY:g}{left}")
+            self.say(f"{percent:3.0f} %  day {day:.1f} of {self._end / HOURS_PER_DAY:g}{left}")
 
     def seconds_left(self, hours: float) -> float:
         """Return the expected time (s) until the end, from the pace since `begin`."""
@@ -97,16 +127,3 @@ class Progress:
         self._bar.start()
         self._task = self._bar.add_task("", total=self._end, day=self._first / HOURS_PER_DAY)
         self._bar.update(self._task, completed=self._first)
-
-    def _print(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

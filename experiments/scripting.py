@@ -15,8 +15,9 @@ from lobule.experiments.folders import MANIFEST, check_complete, read_manifest
 from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.conduct import Workers, conduct
 from lobule.experiments.sweeps.display import Display
+from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.planning import CaseLike, make_plan, name_of
-from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.results import Results
 from lobule.experiments.sweeps.store import Store
 from lobule.experiments.sweeps.summary import summary
 

@@ -18,8 +18,9 @@ from lobule.case import load_case
 from lobule.errors import InputError
 from lobule.experiments import load_results, run, sweep
 from lobule.experiments.models import build_model
+from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.plan import replicate_seed
-from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.results import Results
 
 from .sweep_cases import AGES, SHORT, small_sweep
 

@@ -11,17 +11,10 @@ from scipy.stats import t
 
 from lobule.errors import InputError
 from lobule.experiments.cli import main
+from lobule.experiments.sweeps.pairs import pair_plot
+from lobule.experiments.sweeps.panels import MAIN, Places, shown_readouts
 from lobule.experiments.sweeps.pictures import draw_sweep, multiples
-from lobule.experiments.sweeps.responses import (
-    MAIN,
-    Places,
-    heat_maps,
-    mean_and_interval,
-    pair_plot,
-    pairs_of,
-    response_curves,
-    shown_readouts,
-)
+from lobule.experiments.sweeps.responses import heat_maps, mean_and_interval, pairs_of, response_curves
 from lobule.experiments.sweeps.results import Results
 
 from .sweep_cases import SHORT, small_sweep

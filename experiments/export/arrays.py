@@ -11,7 +11,8 @@ import numpy as np
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.export.needed import library
 from lobule.experiments.export.values import site_quantities
-from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.finished import Run
+from lobule.experiments.sweeps.results import Results
 from lobule.population import CELLS
 
 if TYPE_CHECKING:

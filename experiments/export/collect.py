@@ -15,7 +15,8 @@ from lobule.experiments.export.arrays import write_zarr
 from lobule.experiments.export.images import write_ome_tiff
 from lobule.experiments.export.meshes import write_vtk
 from lobule.experiments.export.multicellds import write_multicellds
-from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.finished import Run
+from lobule.experiments.sweeps.results import Results
 from lobule.files import whole
 
 ROWS_AT_A_TIME = 100_000

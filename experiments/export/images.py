@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lobule.experiments.export.needed import library
 from lobule.experiments.export.values import site_quantities
-from lobule.experiments.sweeps.results import Run
+from lobule.experiments.sweeps.finished import Run
 from lobule.files import whole
 from lobule.geometry import Tissue
 

@@ -14,7 +14,7 @@ from lobule import __version__
 from lobule.experiments.export.images import Raster
 from lobule.experiments.export.meshes import cell_places
 from lobule.experiments.export.values import Quantity, site_quantities
-from lobule.experiments.sweeps.results import Run
+from lobule.experiments.sweeps.finished import Run
 from lobule.model import Lobule
 from lobule.population import CELLS
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lobule.errors import InputError, shown
-from lobule.experiments.sweeps import engine
+from lobule.experiments.sweeps import engine, pools
 from lobule.experiments.sweeps.display import Display
 from lobule.experiments.sweeps.effort import Effort, Steps
 from lobule.experiments.sweeps.plan import Plan, PlannedRun
@@ -60,17 +60,17 @@ class Workers:
         if self.slurm is not None:
             return int(self.slurm.get("jobs", 1))
         if self.cluster is not None:
-            with engine.cluster_pool(self.cluster, print, warm=False) as pool:
+            with pools.cluster_pool(self.cluster, print, warm=False) as pool:
                 return sum(pool.client.nthreads().values())
         return min(self.number, os.cpu_count() or 1)
 
-    def pool(self, say: engine.Say) -> AbstractContextManager[engine.Pool] | None:
+    def pool(self, say: pools.Say) -> AbstractContextManager[pools.Pool] | None:
         """Return what gives the workers, or None when this process does the work."""
         if self.slurm is not None:
-            return engine.slurm_pool(self.slurm, say)
+            return pools.slurm_pool(self.slurm, say)
         if self.cluster is not None:
-            return engine.cluster_pool(self.cluster, say)
-        return engine.local_pool(self.number, say) if self.number > 1 else None
+            return pools.cluster_pool(self.cluster, say)
+        return pools.local_pool(self.number, say) if self.number > 1 else None
 
 
 class Outlook(NamedTuple):

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TextIO
 
-from lobule.experiments.progress import span
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+from lobule.experiments.progress import Screen, span
 
 SHOWN_FAILURES = 5
 LINES = 10
 QUIET_SECONDS = 60.0
 
 
-class Display:
+class Display(Screen):
     """Shows runs done, failed and left, the time left, and what the first failures were.
 
     Use it as a context manager.
@@ -29,12 +24,11 @@ class Display:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
+        super().__init__(stream)
         self.total = self.done = self.failed = 0
         self._share = 0.0
         self._started = self._spoken = time.monotonic()
         self._lines = self._told = 0
-        self._bar: Bar | None = None
 
     def begin(self, name: str, total: int, done: int, failed: int) -> None:
         """Start showing a sweep of `total` runs; `done` are there already and `failed` have failed."""
@@ -43,7 +37,7 @@ class Display:
         if self.stream.isatty():
             self._begin_bar(name)
         else:
-            self._print(f"{name}: {self._words()}")
+            self.say(f"{name}: {self._words()}")
 
     def ended(self, message: str = "") -> None:
         """Count a run that has ended: a failure when there is a `message`."""
@@ -66,14 +60,7 @@ class Display:
         lines, now = int(LINES * share), time.monotonic()
         if lines > self._lines or now - self._spoken > QUIET_SECONDS:
             self._lines, self._spoken = lines, now
-            self._print(f"{100 * share:3.0f} %  {self._words()}")
-
-    def say(self, line: str) -> None:
-        """Print a line of its own."""
-        if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self._print(line)
+            self.say(f"{100 * share:3.0f} %  {self._words()}")
 
     @property
     def seconds_left(self) -> float:
@@ -103,16 +90,3 @@ class Display:
         )
         self._bar.start()
         self._bar.add_task(name, total=1.0, words=self._words())
-
-    def _print(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

@@ -16,19 +16,18 @@ from lobule.experiments.canvas import Layer
 from lobule.experiments.folders import FINAL
 from lobule.experiments.maps import VACANT, iron_scale
 from lobule.experiments.models import load_model
-from lobule.experiments.sweeps.responses import (
+from lobule.experiments.sweeps.finished import Run
+from lobule.experiments.sweeps.pairs import pair_plot
+from lobule.experiments.sweeps.panels import (
     arms_legend,
     grid_of,
-    heat_maps,
     look_of,
-    pair_plot,
-    pairs_of,
     plain_ticks,
     readout_title,
-    response_curves,
     shown_readouts,
 )
-from lobule.experiments.sweeps.results import Results, Run
+from lobule.experiments.sweeps.responses import heat_maps, pairs_of, response_curves
+from lobule.experiments.sweeps.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
