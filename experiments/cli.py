@@ -171,6 +171,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     collect.add_argument(
         "--out", type=filename, metavar="PATH", help="file or folder to write, instead of one in DIR"
     )
+    collect.add_argument("--sweep", metavar="NAME", help="one of several sweeps of the store (all)")
     add("cases", "list the built-in cases", "")
     explain = add(
         "explain", "print a case in plain English, with its rules and their sources", "hfe-mouse-msc"
@@ -180,6 +181,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
     plot = add("plot", "draw the figures of a run or of a sweep", "runs/msc", "results")
     plot.add_argument("folder", type=folder, metavar="DIR", help="a run folder or a store of runs")
+    plot.add_argument("--sweep", metavar="NAME", help="one of several sweeps of the store (the newest)")
     return parser, parsers
 
 
@@ -217,6 +219,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         options = [name for action in at._actions for name in action.option_strings]
         word = extra[0].partition("=")[0]
         raise UsageError(at.prog, f"no option {word}; see {at.prog} --help{nearest(word, options)}")
+    args.words = list(argv[1:])
     return args
 
 

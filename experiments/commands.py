@@ -73,7 +73,9 @@ def _resume(args: argparse.Namespace, progress: Progress) -> Path:
 
 def _say_when_cold() -> None:
     if not is_warm():
-        print("compiling the kernels, once: about a minute", file=sys.stderr)
+        from lobule.experiments.sweeps.warm import COMPILING
+
+        print(COMPILING, file=sys.stderr)
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -97,7 +99,7 @@ def sweep(args: argparse.Namespace) -> int:
     for note in plan.notes():
         print(f"note: {note}", file=sys.stderr)
     outcome = conduct(plan, store, who, only_failed=args.failed, draw=args.figures)
-    command = f"lobule sweep {shlex.quote(str(args.file))} --out {shlex.quote(str(args.out))}"
+    command = shlex.join(["lobule", "sweep", *(word for word in args.words if word != "--failed")])
     for line in summary(plan, store, outcome, f"{command} --failed", f"go on with: {command}"):
         print(line, file=sys.stderr if line.startswith(("stopped", "interrupted")) else sys.stdout)
     if outcome.interrupted:
@@ -115,10 +117,13 @@ def collect(args: argparse.Namespace) -> int:
         check_complete(args.folder)
         print(write(Run(args.folder), args.format, args.out))
         return DONE
-    results = load_results(args.folder)
+    results = load_results(args.folder, args.sweep)
     path = write(results, args.format, args.out)
     for line in results.gaps():
         print(line, file=sys.stderr)
+    if len(results.plans) > 1:
+        names = ", ".join(plan.stem for plan in results.plans)
+        print(f"note: {len(results.plans)} sweeps, see column sweep: {names}", file=sys.stderr)
     print(path)
     return DONE
 
@@ -176,8 +181,9 @@ def plot(args: argparse.Namespace) -> int:
     if (args.folder / "sweeps").is_dir():
         from lobule.experiments.scripting import load_results
         from lobule.experiments.sweeps.pictures import draw_sweep
+        from lobule.experiments.sweeps.store import Store
 
-        results = load_results(args.folder)
+        results = load_results(args.folder, args.sweep or Store(args.folder).newest())
         draw_sweep(results)
         for line in results.gaps():
             print(line, file=sys.stderr)

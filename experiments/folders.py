@@ -14,6 +14,7 @@ from lobule.errors import InputError, shown
 FORMAT = 1
 MANIFEST, SERIES, SUMMARY = "manifest.json", "series.parquet", "summary.json"
 FINAL = "final.npz"
+LAST_PICTURE = "budget.png"  # of those that every finished run has, the one that is drawn last
 RESULTS = (SERIES, SUMMARY, "case.toml")
 
 
@@ -111,6 +112,11 @@ def sealed_files(folder: Path) -> dict[str, list[Any]]:
     """Return size (bytes) and SHA-256 of every file of a complete run, by its path in `folder`."""
     paths = [*(folder / name for name in RESULTS), *sorted((folder / "snapshots").glob("*.npz"))]
     return {path.relative_to(folder).as_posix(): _seal(path) for path in paths}
+
+
+def is_drawn(folder: Path) -> bool:
+    """Return whether all pictures of a run are there."""
+    return (folder / "figures" / LAST_PICTURE).is_file()
 
 
 def manifest_seal(content: Mapping[str, Any]) -> str:

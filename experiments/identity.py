@@ -12,14 +12,16 @@ from lobule.case import Case
 from lobule.experiments.folders import FORMAT
 from lobule.kernel_cache import source_hash
 
+RECORDING = ("runner.py", "report.py")  # which make rows and summaries
 ID_LENGTH = 16  # hexadecimal digits: among a million runs two share a name once in 40 million times
 
 
 @cache
 def code_version() -> str:
-    """Return a name for the code that computes: version, sources of `lobule` and `lobule.agents`, rules."""
-    rules = (files("lobule.agents") / "rules.toml").read_bytes()
-    return f"{__version__}-{source_hash()}-{hashlib.sha256(rules).hexdigest()[:8]}"
+    """Return a name for the code that computes and records: version, all sources of it, rules."""
+    parts = [("lobule.agents", "rules.toml"), *(("lobule.experiments", name) for name in RECORDING)]
+    rest = b"\0".join((files(package) / name).read_bytes() for package, name in parts)
+    return f"{__version__}-{source_hash()}-{hashlib.sha256(rest).hexdigest()[:8]}"
 
 
 def case_hash(case: Case) -> str:

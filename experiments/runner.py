@@ -87,6 +87,13 @@ def run_case(
     seed = case.seed if seed is None else seed
     folder = _free_folder(default_folder(case, seed)) if out is None else out
     check_new_folder(folder)
+    return run_into(folder, case, seed, progress=progress, draw=draw)
+
+
+def run_into(
+    folder: Path, case: Case, seed: int, *, progress: Watcher | None = None, draw: bool = True
+) -> Path:
+    """Run a case into a folder that is known to be free; see :func:`run_case`."""
     run = _Run(build_model(case, seed), folder, progress)
     folder.mkdir(parents=True, exist_ok=True)
     _write_text(folder / "case.toml", case.to_toml())
@@ -217,10 +224,9 @@ class _Run:
                 "events": model.log,
             },
         )
-        if draw:
+        if draw:  # from the manifest of the checkpoint just made
             from lobule.experiments.figures import draw_run
 
-            self.write_manifest("running")
             draw_run(folder)
         remove_partial(folder)
         self.write_manifest("done", files=sealed_files(folder))
@@ -234,9 +240,16 @@ class _Run:
         Parts newer than the checkpoint that was gone on from have been written again.
         """
         parts = sorted((self.folder / PARTS).glob("*.parquet"))
-        rows = {row["hours"]: row for path in parts for row in pq.read_table(path).to_pylist()}
+        rows = {row["hours"]: row for path in parts for row in _read_part(path)}
         rows |= {row["hours"]: row for row in self.rows}
         return [rows[hours] for hours in sorted(rows) if hours <= self.model.hours + 1e-6]
+
+
+def _read_part(path: Path) -> list[dict[str, float]]:
+    try:
+        return list(pq.read_table(path).to_pylist())
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path} -> is damaged: {str(error).splitlines()[0]}") from None
 
 
 def _due(before: float, now: float, every: float) -> bool:

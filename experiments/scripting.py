@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lobule.case import load_case
-from lobule.errors import InputError, shown
+from lobule.errors import InputError, nearest, shown
 from lobule.experiments.folders import MANIFEST, check_complete, read_manifest
 from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.conduct import Workers, conduct
 from lobule.experiments.sweeps.display import Display
 from lobule.experiments.sweeps.finished import Run
-from lobule.experiments.sweeps.planning import CaseLike, make_plan, name_of
+from lobule.experiments.sweeps.planning import CaseLike, check_whole, make_plan, name_of
 from lobule.experiments.sweeps.results import Results
 from lobule.experiments.sweeps.store import Store
 from lobule.experiments.sweeps.summary import summary
@@ -56,9 +56,9 @@ def run(
     """
     loaded = load_case(case, settings)
     if days is not None:
-        loaded = loaded.with_days(days)[0]
-    if not (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63):
-        raise InputError(f"seed = {shown(seed)} -> must be a whole number, 0 or more")
+        loaded, notes = loaded.with_days(days)
+        _say_all(notes)
+    seed = check_whole(seed, "seed")
     from lobule.experiments.runner import default_folder, numbered, resume, run_case
 
     name = run_id(loaded, seed)
@@ -150,6 +150,7 @@ def sweep(
     cases: Any = case if several or isinstance(case, Mapping) else [case]
     name = name_of(dict.fromkeys(load_case(c).name for c in _each(cases))) if name is None else name
     plan = make_plan(name, cases, parameters or {}, seeds, settings=settings, days=days, root=root)
+    _say_all(plan.notes() if progress else ())
     store = Store(Path(out))
     display = Display(None if progress else io.StringIO())
     who = Workers.of(workers, cluster)
@@ -165,17 +166,38 @@ def sweep(
     return Results(store, [plan])
 
 
+def _say_all(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
 def _each(cases: Any) -> list[Any]:
     return list(cases.values()) if isinstance(cases, Mapping) else list(cases)
 
 
-def load_results(folder: str | os.PathLike[str]) -> Results:
-    """Return all runs that the sweeps of a store have made.
+def load_results(folder: str | os.PathLike[str], sweep: str | None = None) -> Results:
+    """Return the runs that the sweeps of a store have made.
+
+    Parameters
+    ----------
+    folder : path
+        The store.
+    sweep : str, optional
+        One sweep, by its file in ``sweeps/``, or by its name where only one has it; all of them unless given.
 
     Raises
     ------
     InputError
-        If `folder` is no store of runs.
+        If `folder` is no store of runs, or has no such sweep.
     """
     store = Store(Path(folder))
-    return Results(store, store.plans())
+    plans = store.plans()
+    if sweep is None:
+        return Results(store, plans)
+    chosen = [plan for plan in plans if plan.stem == sweep] or [plan for plan in plans if plan.name == sweep]
+    if len(chosen) != 1:
+        names = [plan.stem for plan in plans]
+        what = "several sweeps" if chosen else "no sweep"
+        hint = nearest(sweep, [*names, *(plan.name for plan in plans)])
+        raise InputError(f"{shown(sweep)} -> {what} of this name; there are {', '.join(names)}{hint}")
+    return Results(store, chosen)

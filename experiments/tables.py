@@ -241,11 +241,11 @@ def sweep_file_page() -> str:
     """Return the page of every key of the sweep file."""
     lines = ["# The sweep file", "", WRITTEN, "", SWEEP_INTRO, "## Top level", "", *keys_of(SweepFile)]
     for name, table in (
-        ("Parameters: a range", RangeTable),
-        ("Parameters: an interval", IntervalTable),
-        ("SamplesTable", SamplesTable),
-        ("RecordTable", RecordTable),
-        ("ArmTable", ArmTable),
+        ("A range under [parameters]", RangeTable),
+        ("An interval under [parameters]", IntervalTable),
+        ("[samples]", SamplesTable),
+        ("[record]", RecordTable),
+        ("[[arms]]", ArmTable),
     ):
         lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys_of(table)]
     return "\n".join(lines)

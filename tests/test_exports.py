@@ -77,6 +77,33 @@ def test_zarr_in_pieces_is_the_same(results: Results, tmp_path: Path, monkeypatc
     monkeypatch.setattr("lobule.experiments.export.arrays.PIECE_BYTES", 1)
     path = collect(results, "zarr", tmp_path / "s.zarr")
     assert xr.open_zarr(path, group="fields", consolidated=False).load().equals(results.fields())
+    for kind in ("hepatocyte", "msc"):
+        cells = xr.open_zarr(path, group=f"cells/{kind}", consolidated=False).load()
+        assert cells.equals(results.cells(kind))
+
+
+def test_zarr_is_a_few_files_although_the_first_run_has_no_msc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("lobule.experiments.export.arrays.PIECE_BYTES", 1)
+    late = {**SHORT, "treatments": TREATED["treatments"]}
+    some = small_sweep(
+        tmp_path / "s", settings=late, parameters={"treatments.0.cells": [0.0, 5e7]}, seeds=[0]
+    )
+    path = collect(some, "zarr", tmp_path / "s.zarr")
+    cells = xr.open_zarr(path, group="cells/msc", consolidated=False).load()
+    assert cells.sizes["cell"] > 20 and cells.equals(some.cells("msc"))
+    columns = len(list((path / "cells" / "msc").glob("*/.zarray")))
+    assert len(list((path / "cells" / "msc").rglob("*"))) < 6 * columns
+
+
+def test_days_are_those_on_which_a_state_was_kept(tmp_path: Path):
+    odd = {**SHORT, "record.snapshot_days": [0.13]}
+    (one,) = small_sweep(tmp_path / "s", settings=odd, parameters={}, seeds=[0])
+    assert list(one.snapshots) == [4.0 / 24.0, 0.25] == one.fields().day.values.tolist()
+    assert one.snapshot(0.13).hours == 4.0 == one.snapshot(4.0 / 24.0).hours
+    text = (collect(one, "vtk", tmp_path / "v") / one.folder.name / "sites.pvd").read_text()
+    assert f'timestep="{4.0 / 24.0!r}"' in text
 
 
 def test_ome_tiff(results: Results, tmp_path: Path):
@@ -205,6 +232,12 @@ def test_what_cannot_be_collected_gets_one_line(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0], lines
     assert not list((tmp_path / "taken").iterdir()) and not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_format_that_is_none_is_refused(results: Results, tmp_path: Path):
+    with pytest.raises(InputError, match='did you mean "ome-tiff"'):
+        collect(results, "ome-tif", tmp_path / "x")
+    assert collect(results, "csv", str(tmp_path / "x.csv")) == tmp_path / "x.csv"
 
 
 def test_a_library_that_is_missing_is_named(

@@ -152,6 +152,20 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert taken == [0.0, 1.0, 2.0, 3.0, 3.0, 4.0, 5.0]
 
 
+def test_numpy_numbers_are_numbers(tmp_path: Path):
+    one = run("hfe-mouse", seed=np.int64(3), days=0.25, settings=SHORT, out=tmp_path / "one")  # type: ignore[arg-type]
+    assert one.manifest["seed"] == 3
+    many = small_sweep(tmp_path / "s", seeds=np.arange(1), parameters={"subject.age_days": np.array([21.0])})
+    assert len(many) == 1
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    given: dict[str, Any] = {"days": 0.25, "settings": SHORT}
+    run("hfe-mouse-msc", **given, out=tmp_path / "one")
+    sweep("hfe-mouse-msc", **given, out=tmp_path / "s", workers=1)
+    assert capsys.readouterr().err.count("is after day 0.25 and is left out") == 2
+
+
 @pytest.mark.parametrize("seed", [-1, 1.5, True, 2**63])
 def test_a_seed_is_a_whole_number(seed: Any):
     with pytest.raises(InputError, match="must be a whole number"):

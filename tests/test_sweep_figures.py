@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import QuadMesh
 from scipy.stats import t
 
 from lobule.errors import InputError
+from lobule.experiments import load_results
 from lobule.experiments.cli import main
 from lobule.experiments.sweeps.pairs import pair_plot
 from lobule.experiments.sweeps.panels import MAIN, Places, shown_readouts
-from lobule.experiments.sweeps.pictures import draw_sweep, multiples
+from lobule.experiments.sweeps.pictures import draw_sweep, multiples, time_courses
 from lobule.experiments.sweeps.responses import heat_maps, mean_and_interval, pairs_of, response_curves
 from lobule.experiments.sweeps.results import Results
 
@@ -48,12 +50,14 @@ def test_every_picture_is_written_whole(results: Results, capsys: pytest.Capture
 
 
 def frame(n: int = 40) -> pd.DataFrame:
+    """Return runs of two arms with two replicates; the rate means something to one arm alone."""
     rng = np.random.default_rng(1)
     arms = np.where(np.arange(n) % 2, "treated", "alone")
     rate = np.where(arms == "alone", np.nan, np.tile([0.02, 0.02, 0.06, 0.06], n // 4))
     rows = pd.DataFrame(
         {"arm": arms, RATE: rate, AGE: np.arange(n) * 1.0, "kind": np.tile(list("ab"), n // 2)}
     )
+    rows["replicate"] = np.repeat([0, 1], n // 2)
     return rows.assign(lic_mg_per_g=rng.normal(1.0, 0.1, n), alt_iu_per_l=rng.normal(40.0, 5.0, n), msc=0.0)
 
 
@@ -62,33 +66,66 @@ def test_what_does_not_differ_is_not_shown():
     assert shown_readouts(frame().assign(lic_mg_per_g=1.0, alt_iu_per_l=1.0)) == [MAIN[0]]
 
 
-def test_the_interval_is_that_of_student():
-    values = np.array([1.0, 2.0, 4.0, np.nan])
-    mean, half = mean_and_interval(values)
-    known = values[:3]
-    assert mean == pytest.approx(7.0 / 3.0)
-    assert half == pytest.approx(t.ppf(0.975, 2) * known.std(ddof=1) / np.sqrt(3.0))
-    assert np.isnan(mean_and_interval(values[:1])[1]) and mean_and_interval(values[:1])[0] == 1.0
+def test_the_interval_is_that_of_student_over_replicates():
+    """Runs of one replicate are averaged first: they share their luck."""
+    values = np.array([1.0, 3.0, 2.0, 4.0, np.nan, 6.0])
+    replicates = np.array([0, 0, 1, 1, 2, 2])
+    mean, half = mean_and_interval(values, replicates)
+    means = np.array([2.0, 3.0, 6.0])
+    assert mean == pytest.approx(means.mean())
+    assert half == pytest.approx(t.ppf(0.975, 2) * means.std(ddof=1) / np.sqrt(3.0))
+    assert np.isnan(mean_and_interval(values[:2], replicates[:2])[1])
+    assert mean_and_interval(values[:2], replicates[:2])[0] == 2.0
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    """Many points with shared luck in few replicates: 95 % of the intervals hold the true mean."""
+    rng = np.random.default_rng(2)
+    replicates = np.repeat(np.arange(4), 50)
+    hits = 0
+    for _ in range(1000):
+        luck = rng.normal(0.0, 1.0, 4)[replicates]
+        mean, half = mean_and_interval(luck + np.tile(np.linspace(-5.0, 5.0, 50), 4), replicates)
+        hits += abs(mean) <= half
+    assert 925 <= hits <= 970  # 3.5 standard deviations about 950
 
 
 def test_a_curve_goes_through_the_means_and_an_arm_without_the_parameter_is_a_level():
     rows = frame()
     figure = response_curves(rows, RATE)
     ax = figure.axes[0]
-    treated = rows[rows["arm"] == "treated"].groupby(RATE)["lic_mg_per_g"].mean()
+    by_replicate = rows[rows["arm"] == "treated"].groupby([RATE, "replicate"])["lic_mg_per_g"].mean()
     two = [line for line in ax.lines if len(line.get_xdata()) == 2]
     (curve,) = (line for line in two if np.allclose(line.get_xdata(), [0.02, 0.06]))
-    assert np.allclose(curve.get_ydata(), treated.to_numpy())
-    level = rows[rows["arm"] == "alone"]["lic_mg_per_g"].mean()
+    assert np.allclose(curve.get_ydata(), by_replicate.groupby(RATE).mean())
+    level = rows[rows["arm"] == "alone"].groupby("replicate")["lic_mg_per_g"].mean().mean()
     assert any(np.allclose(line.get_ydata(), level) for line in ax.lines)
     assert ax.get_xlabel() == "hepatocyte.export_rate (fmol/h)" and ax.get_ylabel() == "mg/g dry"
+    (legend,) = figure.legends
+    assert "over the replicates" in legend.get_title().get_text()
+    one = response_curves(rows.assign(replicate=0), RATE)
+    assert "interval" not in one.legends[0].get_title().get_text()
 
 
 def test_many_values_are_points_with_means_over_bins():
-    figure = response_curves(frame(), AGE)
-    points = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 20]
-    assert len(points) == 2
-    assert figure.axes[0].get_xlabel() == AGE  # a key of the case has no declared unit
+    rows = frame(80)
+    rows[AGE] = np.arange(80) // 2 * 1.0
+    figure = response_curves(rows, AGE)
+    ax = figure.axes[0]
+    points = [line for line in ax.lines if len(line.get_xdata()) == 40]
+    curves = [line for line in ax.lines if len(line.get_xdata()) == 8]  # 40 values, five in each
+    assert len(points) == 2 == len(curves)
+    assert np.allclose(curves[0].get_xdata(), np.arange(40.0).reshape(8, 5).mean(axis=1))
+    first = rows[(rows["arm"] == "alone") & (rows[AGE] < 5.0)]
+    assert curves[0].get_ydata()[0] == pytest.approx(first["lic_mg_per_g"].mean())
+    assert ax.get_xlabel() == AGE  # a key of the case has no declared unit
+
+
+def test_few_values_more_than_a_dozen_make_few_bins():
+    rows = frame(32)
+    rows[AGE] = np.arange(32) // 2 * 1.0  # sixteen: three bins
+    lines = response_curves(rows, AGE).axes[0].lines
+    assert sorted({len(line.get_xdata()) for line in lines}) == [3, 16]
 
 
 def test_words_stand_side_by_side():
@@ -111,9 +148,40 @@ def test_a_heat_map_shows_the_means():
     assert np.allclose(np.asarray(shown).reshape(2, 2), expected)
 
 
+def test_heat_maps_stand_what_some_arms_lack():
+    """Doses of their own, a readout that is nowhere in one arm, values that one arm has not."""
+    rows = frame().assign(other=np.where(frame()["arm"] == "alone", 1.0, np.nan))
+    assert (RATE, "other") not in pairs_of(rows, [RATE, "other", "kind"])
+    rows = rows.assign(**{RATE: np.tile([0.02, 0.02, 0.06, 0.06], 10), AGE: np.repeat([21.0, 40.0], 20)})
+    rows.loc[rows["arm"] == "alone", "lic_mg_per_g"] = np.nan
+    rows = rows[~((rows["arm"] == "treated") & (rows[AGE] == 40.0))]
+    figure = heat_maps(rows, (RATE, AGE))
+    maps = [c.get_array() for ax in figure.axes for c in ax.collections if isinstance(c, QuadMesh)]
+    assert [m.size for m in maps if m is not None][:4] == [4] * 4  # two readouts, two arms, both ages in each
+
+
 def test_pairs_show_parameters_and_readouts():
-    figure = pair_plot(frame(), [RATE, AGE, "kind"])
-    assert len(figure.axes) == 16  # two numbers, two readouts
+    rows = frame()
+    figure = pair_plot(rows, [RATE, AGE, "kind"])
+    axes = np.array(figure.axes).reshape(4, 4)  # two numbers, two readouts
+    treated = rows[rows["arm"] == "treated"]
+    shown = axes[2, 1].lines[1]
+    assert np.array_equal(shown.get_xdata(), treated[AGE])
+    assert np.array_equal(shown.get_ydata(), treated["lic_mg_per_g"])
+    assert axes[3, 1].get_xlabel() == "subject.\nage_days" and "IU/L" in axes[3, 0].get_ylabel()
+
+
+def test_courses_show_the_median_and_the_range_of_most(results: Results):
+    figure = time_courses(results, title="x")
+    ax = figure.axes[0]
+    table = results.to_pandas()
+    by_hour = table.groupby("hours")["lic_mg_per_g"]
+    (line,) = (line for line in ax.lines if len(line.get_xdata()) == 4)
+    assert np.allclose(line.get_xdata() * 24.0, [0.0, 2.0, 4.0, 6.0])
+    assert np.allclose(line.get_ydata(), by_hour.median())
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(by_hour.quantile(0.05).min())
+    assert band.max() == pytest.approx(by_hour.quantile(0.95).max())
 
 
 def test_maps_are_of_the_first_replicate_and_along_one_parameter(results: Results):
@@ -133,3 +201,19 @@ def test_an_empty_store_draws_nothing(tmp_path: Path):
 def test_runs_without_a_final_state_have_no_maps(tmp_path: Path):
     bare = small_sweep(tmp_path / "s", settings={**SHORT, "record.final_snapshot": False}, seeds=[0])
     assert "lobules.png" not in [path.name for path in draw_sweep(bare)]
+
+
+def test_several_sweeps_are_drawn_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    store = tmp_path / "s"
+    small_sweep(store, name="first", seeds=[0])
+    small_sweep(store, name="second", seeds=[0], parameters={"hepatocyte.export_rate": [0.02, 0.06]})
+    with pytest.raises(InputError, match="holds several sweeps"):
+        draw_sweep(load_results(store))
+    assert main(["plot", str(store)]) == 0  # the one that was asked for last
+    assert (store / "figures" / "response-hepatocyte-export_rate.png").is_file()
+    assert main(["plot", str(store), "--sweep", "first"]) == 0
+    names = {path.name for path in (store / "figures").iterdir()}
+    assert "response-subject-age_days.png" in names and "response-hepatocyte-export_rate.png" not in names
+    capsys.readouterr()
+    assert main(["plot", str(store), "--sweep", "frist"]) == 2
+    assert "did you mean" in capsys.readouterr().err

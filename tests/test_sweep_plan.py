@@ -98,6 +98,16 @@ def test_a_dose_is_no_matter_to_an_arm_without_it():
     )
 
 
+def test_a_dose_that_is_never_given_is_no_label():
+    """The cells come on day 49; a sweep of two weeks has none of them."""
+    plan = plan_of({CELLS: [1e5, 1e6], RATE: [0.03]}, range(1), cases=["hfe-mouse-msc"], days=14.0)
+    (row,) = [plan.labels(run) for run in plan.rows]
+    assert row[CELLS] is None and row[RATE] == 0.03
+    assert plan.notes() == ["hfe-mouse-msc: treatments.0 (msc, day 49) is after day 14 and is left out"]
+    moved = plan_of({"treatments.0.day": [7.0, 49.0]}, range(1), cases=["hfe-mouse-msc"], days=14.0)
+    assert [moved.labels(run)["treatments.0.day"] for run in moved.rows] == [7.0, None]
+
+
 def test_equal_runs_are_one():
     assert len(plan_of({RATE: [0.03, 0.03]}).runs) == 2
     default = load_case("hfe-mouse")
@@ -160,6 +170,12 @@ def test_runs_weigh_as_much_as_they_have_sites_and_steps():
         ({"parameters": {RATE: {"low": 1}}}, "must be a list of values or a sampler"),
         ({"parameters": {CELLS: [1e5]}}, 'no entry "0"'),
         ({"parameters": {RATE: [0.03], "tissue.lobules": [1]}}, "both set for all runs and varied"),
+        ({"parameters": {RATE: [0.03], f"parameters.{RATE}": [0.04]}}, "is varied twice"),
+        ({"settings": {f"parameters.{RATE}": 0.04}}, "both set for all runs and varied"),
+        ({"arms": {"a": {RATE: 0.04}, "b": {}}}, 'both set in arm "a" and varied'),
+        ({"root": -1}, "root = -1 -> must be a whole number"),
+        ({"root": 1.5}, "root = 1.5 -> must be a whole number"),
+        ({"root": "x"}, "must be a whole number"),
         ({"seeds": 3}, "range"),
         ({"seeds": []}, "one replicate at least"),
         ({"seeds": [1, 1]}, "twice"),

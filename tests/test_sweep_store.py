@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,12 @@ from lobule import Lobule
 from lobule.errors import InputError
 from lobule.experiments import load_results, runner
 from lobule.experiments.cli import main
-from lobule.experiments.folders import damage
+from lobule.experiments.folders import LAST_PICTURE, damage
 from lobule.experiments.sweeps import task
+from lobule.experiments.sweeps.planning import make_plan
 from lobule.experiments.sweeps.store import Store
 
-from .sweep_cases import AGES, contents, small_sweep, sweep_file, table_bytes, times
+from .sweep_cases import AGES, SHORT, contents, small_sweep, sweep_file, table_bytes, times
 
 
 @pytest.fixture(scope="module")
@@ -176,14 +178,34 @@ def test_two_sweeps_at_once_do_each_run_once(whole: Path, tmp_path: Path, monkey
     assert contents(out) == contents(whole) and not list((out / "locks").iterdir())
 
 
-def test_the_newest_of_what_looks_the_same_counts(store: Path):
-    """A case that was mended after a first sweep: the old runs stay, the table shows the new ones."""
-    fixed = {"tissue.lobules": 1, "record.every_hours": 3.0, "record.snapshot_days": []}
-    small_sweep(store, settings=fixed, seeds=[0])
-    frame = load_results(store).to_pandas(["hours"])
-    assert len(list((store / "runs").iterdir())) == 9
-    hours = {key: list(rows["hours"]) for key, rows in frame.groupby("replicate")}
-    assert hours == {0: [0.0, 3.0, 6.0] * 3, 1: [0.0, 2.0, 4.0, 6.0] * 3}
+def test_sweeps_that_look_the_same_are_told_apart(store: Path, capsys: pytest.CaptureFixture[str]):
+    """A case that was changed after a first sweep: nothing is mixed, nothing is hidden."""
+    changed = {"tissue.lobules": 1, "record.every_hours": 3.0, "record.snapshot_days": []}
+    small_sweep(store, settings=changed, seeds=[0])
+    both = load_results(store)
+    frame = both.to_pandas(["hours"])
+    hours = {key: list(rows["hours"]) for key, rows in frame.groupby(["sweep", "replicate"])}
+    first, second = (plan.stem for plan in sorted(both.plans, key=lambda plan: -len(plan.runs)))
+    assert hours == {
+        (first, 0): [0.0, 2.0, 4.0, 6.0] * 3,
+        (first, 1): [0.0, 2.0, 4.0, 6.0] * 3,
+        (second, 0): [0.0, 3.0, 6.0] * 3,
+    }
+    small_sweep(store)  # whichever was asked for last
+    assert load_results(store).to_pandas(["hours"]).equals(frame)
+    assert len(load_results(store, second)) == 3 and "sweep" not in load_results(store, second).runs
+    with pytest.raises(InputError, match="several sweeps of this name"):
+        load_results(store, "hfe-mouse")
+    assert main(["collect", str(store)]) == 0
+    assert "2 sweeps, see column sweep" in capsys.readouterr().err
+
+
+def test_a_new_version_is_another_sweep(store: Path, monkeypatch: pytest.MonkeyPatch):
+    for module in ("identity", "sweeps.plan", "sweeps.task"):
+        monkeypatch.setattr(f"lobule.experiments.{module}.code_version", lambda: "another")
+    small_sweep(store, seeds=[0])
+    assert len(list((store / "runs").iterdir())) == 9 and len(load_results(store)) == 9
+    assert set(load_results(store).runs["replicate"]) == {0, 1}
 
 
 FAILING = {"subject.age_days": [5.0, 21.0]}  # a mouse can be followed from its 21st day
@@ -319,15 +341,113 @@ def test_figures_are_drawn_when_asked_also_later(store: Path, monkeypatch: pytes
     drawn: list[Path] = []
 
     def draw(folder: Path) -> None:
-        (folder / "figures").mkdir()
+        (folder / "figures").mkdir(exist_ok=True)
         drawn.append(folder)
+        if len(drawn) != 3:  # the third is killed between two pictures
+            (folder / "figures" / LAST_PICTURE).touch()
 
     monkeypatch.setattr("lobule.experiments.figures.draw_run", draw)
     before = contents(store)
     small_sweep(store, figures=True)
     assert len(drawn) == 6
     small_sweep(store, figures=True, seeds=range(3))
-    assert len(drawn) == 9 and contents_of(store, before) == before
+    assert len(drawn) == 6 + 1 + 3 and drawn[2] in drawn[6:] and contents_of(store, before) == before
+
+
+def test_pictures_that_cannot_be_drawn_are_a_failure_and_the_run_stays(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fails(folder: Path) -> None:
+        raise ArithmeticError("no ink")
+
+    monkeypatch.setattr("lobule.experiments.figures.draw_run", fails)
+    before = contents(store)
+    results = small_sweep(store, figures=True)
+    assert len(results) == 6 and contents(store) == before
+    records = Store(store).failed(results.runs["run"])
+    assert len(records) == 6 and records[results.runs["run"][0]]["error"] == "ArithmeticError: no ink"
+
+
+def test_only_those_that_failed_are_drawn_when_only_they_are_done(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn: list[Path] = []
+    monkeypatch.setattr("lobule.experiments.figures.draw_run", drawn.append)
+    small_sweep(store, figures=True, only_failed=True)
+    assert not drawn
+
+
+def test_a_damaged_part_of_a_series_is_no_reason_to_fail(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    (run, *_) = load_results(whole).plans[0].runs
+    out = tmp_path / "store"
+    small_sweep(out, parameters={"subject.age_days": [AGES[0]]}, seeds=[9])
+    partial = out / "runs" / f"{run.id}.partial"
+    with pytest.raises(KeyboardInterrupt):
+        case = load_results(whole).plans[0].case(run)
+        runner.run_case(case, seed=run.seed, out=partial, progress=Stop(), draw=False)
+    parts = sorted((partial / runner.PARTS).iterdir())
+    parts[0].write_bytes(b"")
+    results = small_sweep(out, parameters={"subject.age_days": [AGES[0]]}, seeds=[0])
+    assert (
+        len(results) == 1
+        and contents(out)[f"{run.id}/series.parquet"] == contents(whole)[f"{run.id}/series.parquet"]
+    )
+
+
+@pytest.mark.parametrize("instead", ["a file", "an empty folder", "a link"])
+def test_whatever_is_in_the_place_of_a_run_gives_way(instead: str, whole: Path, store: Path, tmp_path: Path):
+    folder = sorted((store / "runs").iterdir())[0]
+    shutil.rmtree(folder)
+    if instead == "a file":
+        folder.write_text("mine")
+    elif instead == "an empty folder":
+        folder.mkdir()
+    else:
+        (tmp_path / "precious").mkdir()
+        (tmp_path / "precious" / "thesis.txt").write_text("all of it")
+        folder.symlink_to(tmp_path / "precious")
+    small_sweep(store)
+    assert contents(store) == contents(whole)
+    assert instead != "a link" or (tmp_path / "precious" / "thesis.txt").is_file()
+
+
+def test_a_run_that_dies_further_on_each_time_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As when the jobs of a cluster end before a long run does: it goes on from its checkpoints."""
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", -1.0)
+    plan = make_plan("long", ["hfe-mouse"], {}, [0], settings=SHORT, days=0.5)
+    store = Store(tmp_path / "s")
+    store.prepare()
+    (run,) = plan.runs
+    what = task.Task(
+        str(store.path), run.id, plan.case(run).to_json(), run.seed, plan.labels(run), "s", plan.code, False
+    )
+    step, kept = Lobule.step, task.Path.unlink
+    taken: list[float] = []
+
+    class KilledError(BaseException):
+        """Nothing that anybody catches."""
+
+    def dies(self: Lobule) -> None:
+        taken.append(self.hours)
+        if len(taken) > 2:
+            raise KilledError
+        step(self)
+
+    def keeps(self: Path, **options: bool) -> None:
+        if self.parent != store.locks:
+            kept(self, **options)
+
+    for _ in range(5):
+        taken.clear()
+        with monkeypatch.context() as patch, pytest.raises(KilledError):
+            patch.setattr(Lobule, "step", dies)
+            patch.setattr(task.Path, "unlink", keeps)  # the dead clear nothing away
+            task.perform(what)
+        assert task.attempts(what) == 0
+    assert taken[0] == 8.0 and task.perform(what).status == "done"
 
 
 def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -338,6 +458,38 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert lines[0] == "s: 1 arm, 3 points, 2 replicates: 6 runs"
     assert any("subject.age_days: 21, 30.5, 40" in line for line in lines)
     assert any((line.startswith("  estimate") and "kB" in line) or "MB" in line for line in lines)
+
+
+def test_a_dry_run_stands_arms_that_are_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = sweep_file(tmp_path / "s.toml")
+    file.write_text(file.read_text() + '[[arms]]\nname = "a"\n[[arms]]\nname = "b"\n', "utf-8")
+    assert main(["sweep", str(file), "--out", str(tmp_path / "o"), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "6 runs (12 but for those that come out the same)" in out and "arm        b:" in out
+
+
+def test_the_command_that_goes_on_is_the_one_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    file = sweep_file(tmp_path / "s.toml")
+
+    def interrupts(self: Lobule) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lobule, "step", interrupts)
+    words = ["sweep", str(file), "--out", str(tmp_path / "o o"), "--workers", "1", "--figures"]
+    assert main(words) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"interrupted; go on with: lobule {shlex.join(words)}"
+
+
+def test_working_leaves_nothing_else_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made: list[str] = []
+    mkdir = os.mkdir
+    monkeypatch.setattr(os, "mkdir", lambda path, *a, **k: (made.append(str(path)), mkdir(path, *a, **k))[1])
+    small_sweep(tmp_path / "s")
+    runs = str(tmp_path / "s" / "runs")
+    assert made and all("tmp" not in Path(path).name for path in made if path.startswith(runs))
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path):

@@ -199,15 +199,15 @@ KILLS = """
 import os
 import lobule.experiments.runner as runner
 
-real = runner.run_case
+real = runner.run_into
 
-def kills(case, **options):
+def kills(folder, case, seed, **options):
     if case.subject.age_days == 30.0:
         os.kill(os.getpid(), 9)
-    return real(case, **options)
+    return real(folder, case, seed, **options)
 
 if os.environ.get("RUNS_KILL"):
-    runner.run_case = kills
+    runner.run_into = kills
 """
 
 

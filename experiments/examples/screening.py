@@ -16,15 +16,18 @@ results = sweep(
     out="results/screening",
     settings={"tissue.lobules": 1, "record.snapshot_days": []},
 )
-final = results.final(["lic_mg_per_g"])
+final = results.final(["lic_mg_per_g"]).set_index("sample")
 declared = declared_parameters()
 low, high = (np.array([getattr(declared[key], end) for key in KEYS]) for end in ("low", "high"))
-place = (final[list(KEYS)].to_numpy() - low) / (high - low)
-step, change = np.diff(place, axis=0), np.diff(final["lic_mg_per_g"].to_numpy())
-within = np.arange(len(step)) % (len(KEYS) + 1) < len(KEYS)  # not from one trajectory to the next
+place = (final[list(KEYS)] - low) / (high - low)
+before = [
+    n for n in final.index if (n + 1) % (len(KEYS) + 1) and n + 1 in final.index
+]  # steps within trajectories
+step = place.loc[[n + 1 for n in before]].to_numpy() - place.loc[before].to_numpy()
+change = final["lic_mg_per_g"][[n + 1 for n in before]].to_numpy() - final["lic_mg_per_g"][before].to_numpy()
 which, effect = np.abs(step).argmax(axis=1), np.abs(change) / np.abs(step).max(axis=1)
 #: Mean absolute effect on liver iron (mg/g) of going through the whole range of each parameter.
-effects = {key: float(effect[within & (which == i)].mean()) for i, key in enumerate(KEYS)}
+effects = {key: float(effect[which == i].mean()) for i, key in enumerate(KEYS)}
 
 if __name__ == "__main__":
     for key, size in sorted(effects.items(), key=lambda item: -item[1]):

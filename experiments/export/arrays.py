@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lobule.model import Lobule
 
 PIECE_BYTES = 64_000_000
+CELLS_IN_A_CHUNK = 65_536
 KINDS = ("parenchyma", "portal tract", "central vein")
 
 
@@ -46,7 +47,7 @@ def run_fields(run: Run, days: Sequence[float] | None = None) -> xr.Dataset:
         If a day was not kept, or xarray is not installed.
     """
     library("xarray")
-    return _fields(run, _models(run, days))
+    return _fields(run, list(run.states(days)))
 
 
 def _fields(run: Run, models: Sequence[Lobule]) -> xr.Dataset:
@@ -98,7 +99,7 @@ def run_cells(run: Run, kind: str = "hepatocyte", days: Sequence[float] | None =
     library("xarray")
     if kind not in CELLS:
         raise InputError(f"kind = {shown(kind)} -> none of {', '.join(CELLS)}{nearest(str(kind), CELLS)}")
-    return _cells(run, kind, _models(run, days))
+    return _cells(run, kind, list(run.states(days)))
 
 
 def _cells(run: Run, kind: str, models: Sequence[Lobule]) -> xr.Dataset:
@@ -151,18 +152,20 @@ def write_zarr(source: Results | Run, path: Path) -> None:
     held: dict[str, list[xr.Dataset]] = {"fields": [], **{f"cells/{kind}": [] for kind in CELLS}}
     first: xr.Dataset | None = None
     runs = _labelled(source) if isinstance(source, Results) else [(source, {})]
-    written = False
+    written, size = False, 0
 
     def flush() -> None:
         for group, parts in held.items():
             along = "run" if group == "fields" else "cell"
-            how: dict[str, Any] = {"append_dim": along} if written else {"mode": "w"}
             whole = _joined(parts, along)
+            how: dict[str, Any] = (
+                {"append_dim": along} if written else {"mode": "w", "encoding": _chunks(whole)}
+            )
             whole.to_zarr(path, group=group, zarr_format=2, consolidated=False, **how)
             parts.clear()
 
     for run, labels in runs:
-        models = _models(run, None)
+        models = list(run.states())
         fields = _fields(run, models)
         fields = _with_labels(fields, labels, "run") if labels else fields
         first = fields if first is None else first
@@ -170,11 +173,22 @@ def write_zarr(source: Results | Run, path: Path) -> None:
         for kind in CELLS:
             cells = _cells(run, kind, models)
             held[f"cells/{kind}"].append(_with_labels(cells, labels, "cell") if labels else cells)
-        if sum(part.nbytes for parts in held.values() for part in parts) > PIECE_BYTES:
+        size += sum(parts[-1].nbytes for parts in held.values())
+        if size > PIECE_BYTES:
             flush()
-            written = True
+            written, size = True, 0
     if held["fields"]:
         flush()
+
+
+def _chunks(part: xr.Dataset) -> dict[str, Any]:
+    """Return how each array is cut on the disk: by run, or by many cells, whatever the first piece holds."""
+    lengths = {"run": 1, "cell": CELLS_IN_A_CHUNK}
+    return {
+        str(name): {"chunks": tuple(lengths.get(str(dim), part.sizes[dim]) for dim in variable.dims)}
+        for name, variable in part.variables.items()
+        if variable.dims
+    }
 
 
 def _with_labels(part: xr.Dataset, labels: Mapping[str, Any], along: str) -> xr.Dataset:
@@ -218,12 +232,6 @@ def _labelled(results: Results) -> Iterator[tuple[Run, dict[str, Any]]]:
         )
     for number, run in enumerate(results):
         yield run, {str(name): values[number : number + 1] for name, values in columns.items()}
-
-
-def _models(run: Run, days: Sequence[float] | None) -> list[Lobule]:
-    if days is None:
-        days = list(run.snapshots) or [run.snapshot().hours]  # which says that there is none
-    return [run.snapshot(day) for day in days]
 
 
 def _column_attributes(column: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lobule.errors import InputError
+from lobule.errors import InputError, nearest, shown
 from lobule.experiments.export.arrays import write_zarr
 from lobule.experiments.export.images import write_ome_tiff
 from lobule.experiments.export.meshes import write_vtk
@@ -27,11 +27,13 @@ Source = Results | Run
 def _tables(source: Source) -> Iterator[pa.Table]:
     """Yield the table of `source` in pieces that fit in memory."""
     pieces: list[pa.Table] = []
+    rows = 0
     for piece in source.batches() if isinstance(source, Results) else [source.table()]:
         pieces.append(piece)
-        if sum(part.num_rows for part in pieces) > ROWS_AT_A_TIME:
+        rows += piece.num_rows
+        if rows > ROWS_AT_A_TIME:
             yield pa.concat_tables(pieces).combine_chunks()
-            pieces = []
+            pieces, rows = [], 0
     if pieces:
         yield pa.concat_tables(pieces).combine_chunks()
 
@@ -87,16 +89,16 @@ FORMATS: dict[str, tuple[str, Callable[[Source, Path], None]]] = {
 ONE_FILE = ("parquet", "csv")
 
 
-def collect(source: Source, kind: str = "parquet", out: Path | None = None) -> Path:
+def collect(source: Source, format: str = "parquet", out: str | os.PathLike[str] | None = None) -> Path:
     """Write what a run or a store of runs holds in one format, and return where it is.
 
     Parameters
     ----------
     source : Results or Run
         What is written: the series as a table, or the snapshots as arrays, images or meshes.
-    kind : {"parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds"}
+    format : {"parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds"}
         Format.
-    out : Path, optional
+    out : path, optional
         File or folder to write; beside the runs, under a name of its own, unless given.
 
     Raises
@@ -104,12 +106,15 @@ def collect(source: Source, kind: str = "parquet", out: Path | None = None) -> P
     InputError
         If there is nothing to write, `out` is taken, or a library is not installed.
     """
-    name, write = FORMATS[kind]
+    if format not in FORMATS:
+        names = ", ".join(FORMATS)
+        raise InputError(f"format = {shown(format)} -> none of {names}{nearest(str(format), FORMATS)}")
+    name, write = FORMATS[format]
     base = source.store.shown if isinstance(source, Results) else source.folder
-    path = base / name if out is None else out
+    path = base / name if out is None else Path(out)
     if isinstance(source, Results) and not len(source):
         raise InputError(f"{base} -> has no finished run yet")
-    if kind in ONE_FILE:
+    if format in ONE_FILE:
         if path.is_dir():
             raise InputError(f"--out {path} -> is a folder, not a file")
         write(source, path)

@@ -29,6 +29,8 @@ class Raster:
 
     Attributes
     ----------
+    size, thickness : float
+        Edge of a pixel, and of a layer, um.
     x, y : ndarray, shape (columns,) and (rows,)
         Middles of the pixels, um; x rises with the column, y falls with the row, as in our pictures.
     site : ndarray of int, shape (layers, rows, columns)
@@ -38,7 +40,7 @@ class Raster:
     def __init__(self, tissue: Tissue, size: float) -> None:
         from scipy.spatial import cKDTree
 
-        self.size = size
+        self.size, self.thickness = size, tissue.thickness
         edge = tissue.pitch / np.sqrt(3.0)  # of a hexagon: as far as a point of a site can be from its middle
         low = np.array([tissue.x.min(), tissue.y.min()]) - edge
         high = np.array([tissue.x.max(), tissue.y.max()]) + edge
@@ -71,14 +73,15 @@ def write_ome_tiff(run: Run, path: Path) -> None:
         If no snapshot was kept, or tifffile is not installed.
     """
     tifffile = library("tifffile")
-    models = [run.snapshot(day) for day in run.snapshots] or [run.snapshot()]
-    tissue = models[0].tissue
-    raster = Raster(tissue, tissue.pitch / PIXELS_PER_SITE)
-    stacks, names = [], []
-    for model in models:
+    raster: Raster | None = None
+    stacks, hours, names = [], [], []
+    for model in run.states():
+        raster = raster or Raster(model.tissue, model.tissue.pitch / PIXELS_PER_SITE)
         quantities = site_quantities(model)
         names = [f"{q.label} ({q.unit})" for q in quantities]
+        hours.append(model.hours)
         stacks.append(np.stack([raster.image(q.values) for q in quantities]))
+    assert raster is not None  # states are never none
     data = np.stack(stacks)
     shape = data.shape
     plane = int(np.prod(shape[1:3]))
@@ -89,11 +92,11 @@ def write_ome_tiff(run: Run, path: Path) -> None:
         "PhysicalSizeXUnit": "µm",
         "PhysicalSizeY": raster.size,
         "PhysicalSizeYUnit": "µm",
-        "PhysicalSizeZ": tissue.thickness,
+        "PhysicalSizeZ": raster.thickness,
         "PhysicalSizeZUnit": "µm",
         "Channel": {"Name": names},
         "Plane": {
-            "DeltaT": np.repeat([model.hours for model in models], plane).tolist(),
+            "DeltaT": np.repeat(hours, plane).tolist(),
             "DeltaTUnit": ["h"] * (shape[0] * plane),
         },
     }

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from lobule.experiments.export.needed import library
 from lobule.experiments.export.values import site_quantities
+from lobule.experiments.folders import snapshot_name
 from lobule.experiments.places import beside
 from lobule.experiments.sweeps.finished import Run
 from lobule.geometry import Tissue
 from lobule.model import Lobule
+from lobule.units import HOURS_PER_DAY
 
 _CORNERS = np.deg2rad(30.0 + 60.0 * np.arange(6))
 
@@ -32,12 +34,11 @@ def write_vtk(run: Run, folder: Path) -> None:
     """
     meshio = library("meshio")
     folder.mkdir(parents=True, exist_ok=True)
-    days = list(run.snapshots) or [run.snapshot().hours / 24.0]
     files: dict[str, list[tuple[float, str]]] = {"sites": [], "cells": []}
-    for day in days:
-        model = run.snapshot(day)
+    for model in run.states():
+        day = model.hours / HOURS_PER_DAY
         for what, mesh in (("sites", _sites(meshio, model)), ("cells", _cells(meshio, model))):
-            name = f"{what}-day-{day:07.2f}.vtu"
+            name = f"{what}-{snapshot_name(day).removesuffix('.npz')}.vtu"
             mesh.write(folder / name)
             files[what].append((day, name))
     for what, entries in files.items():
@@ -108,6 +109,6 @@ def cell_places(model: Lobule, kind: str) -> NDArray[np.float64]:
 
 
 def _collection(entries: list[tuple[float, str]]) -> str:
-    lines = [f'    <DataSet timestep="{day:g}" file={quoteattr(name)}/>' for day, name in entries]
+    lines = [f'    <DataSet timestep="{day!r}" file={quoteattr(name)}/>' for day, name in entries]
     head = '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'
     return head + "\n".join(lines) + "\n  </Collection>\n</VTKFile>\n"

@@ -15,6 +15,7 @@ from lobule.experiments.export.images import Raster
 from lobule.experiments.export.meshes import cell_places
 from lobule.experiments.export.values import Quantity, site_quantities
 from lobule.experiments.sweeps.finished import Run
+from lobule.geometry import Tissue
 from lobule.model import Lobule
 from lobule.population import CELLS
 
@@ -42,7 +43,8 @@ def write_multicellds(run: Run, folder: Path) -> None:
 
     Fields are resampled from hexagons to square voxels one site wide; voxels outside the tissue hold 0, as
     the format knows no gaps. Cells carry the columns of their tables as custom data, NaN where their type has
-    none. Times are in minutes.
+    none. The volume of a hepatocyte is the tissue of its site; other cells have none in the model (NaN).
+    Times are in minutes.
 
     Raises
     ------
@@ -50,8 +52,13 @@ def write_multicellds(run: Run, folder: Path) -> None:
         If no snapshot was kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, day in enumerate(run.snapshots or {run.snapshot().hours / 24.0: folder}):
-        _write_step(run.snapshot(day), folder, f"output{number:08d}")
+    for number, model in enumerate(run.states()):
+        _write_step(model, folder, f"output{number:08d}")
+
+
+def site_volume(tissue: Tissue) -> float:
+    """Return the volume of the tissue of one site, um3: of one hepatocyte and what is around it."""
+    return float(tissue.pitch**2 * np.sqrt(3.0) / 2.0 * tissue.thickness)
 
 
 def _write_step(model: Lobule, folder: Path, name: str) -> None:
@@ -89,7 +96,7 @@ def _cells(model: Lobule) -> tuple[list[tuple[str, int, str]], NDArray[np.float6
     blocks, first = [], 0
     for number, (kind, table) in enumerate(tables.items()):
         n = len(table)
-        volume = model.tissue.pitch**2 * model.tissue.thickness if kind == "hepatocyte" else 0.0
+        volume = site_volume(model.tissue) if kind == "hepatocyte" else np.nan
         rows = [
             np.arange(first, first + n),
             *cell_places(model, kind).T,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lobule.errors import InputError, shown
+from lobule.experiments.folders import is_drawn
 from lobule.experiments.sweeps import engine, pools
 from lobule.experiments.sweeps.display import Display
 from lobule.experiments.sweeps.effort import Effort, Steps
@@ -111,14 +112,14 @@ def look(plan: Plan, store: Store, *, only_failed: bool = False, draw: bool = Fa
     only_failed : bool
         Count those runs as left that failed before, and no others; otherwise those are left alone.
     draw : bool
-        Count those runs as left, too, that have no pictures.
+        Count those runs as left, too, whose pictures are not all there.
     """
     ids = [run.id for run in plan.runs]
     done, damaged = store.state(ids)
     failed = store.failed(run for run in ids if run not in done)
     wanted = set(failed) if only_failed else set(ids) - done - set(failed)
-    if draw:
-        wanted |= {run for run in done if not (store.folder(run) / "figures").is_dir()}
+    if draw and not only_failed:
+        wanted |= {run for run in done if not is_drawn(store.folder(run))}
     todo = [run for run in plan.runs if run.id in wanted]
     return Outlook(len(ids), done, damaged, failed, todo)
 
@@ -154,18 +155,22 @@ def conduct(
     store.prepare()
     store.save(plan)
     outlook = look(plan, store, only_failed=only_failed, draw=draw)
-    outcome = Outcome(outlook.total, set(outlook.done), dict(outlook.failed))
+    waiting = {run.id for run in outlook.todo}
+    failures = {run: record for run, record in outlook.failed.items() if run not in waiting}
+    outcome = Outcome(outlook.total, outlook.done - waiting, failures)
     for run, wrong in outlook.damaged.items():
         display.say(f"damaged: {store.shown / 'runs' / run}: {wrong}; it is done again")
     if outlook.todo:
-        for again in outlook.todo:
-            outcome.failures.pop(again.id, None)
         try:
             with display:
                 _work(plan, store, workers, outlook.todo, draw, outcome, display)
         except KeyboardInterrupt:
             outcome.interrupted = True
-        outcome.failures |= store.failed(run.id for run in outlook.todo if run.id not in outcome.done)
+        except pools.NoWorkersError as error:
+            outcome.stopped = str(error)
+        if outcome.left:  # reports may have been under way
+            outcome.done |= store.state(waiting - outcome.done)[0]
+        outcome.failures |= store.failed(waiting - outcome.done)
     return outcome
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lobule.errors import one_line
-from lobule.experiments.sweeps.pools import MOST_DEATHS, STARTING, Pool, threads_of
+from lobule.experiments.sweeps.pools import MOST_DEATHS, NO_WORKERS, STARTING, Pool, threads_of
 from lobule.experiments.sweeps.task import MOST_ATTEMPTS, Report, Task, attempts, give_up, perform
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def on_workers(tasks: Iterator[Task], pool: Pool) -> Reports:
             future = news.get(timeout=HEARTBEAT)
         except queue.Empty:
             pool.mend()
-            if watch.is_lost():
-                yield Report("", "stopped", "the scheduler is gone")
+            if gone := watch.gone():
+                yield Report("", "stopped", gone)
                 return
             yield None
             continue
@@ -81,17 +81,19 @@ class Watch:
         self._heard = self._seen = time.monotonic()
         self._told = False
 
-    def is_lost(self) -> bool:
-        """Return whether the scheduler has been silent for long; say once when there is no worker."""
+    def gone(self) -> str:
+        """Return what is gone for good, nothing when all is well; say once when there is no worker."""
         now = time.monotonic()
         if self.pool.client.status == "running":
             self._heard = now
             if threads_of(self.pool.client):
                 self._seen, self._told = now, False
+            elif now - self._seen > self.pool.patience:
+                return NO_WORKERS
             elif now - self._seen > STARTING and not self._told:
                 self._told = True
                 self.pool.say("no worker is left; waiting for one")
-        return now - self._heard > PATIENCE
+        return "the scheduler is gone" if now - self._heard > PATIENCE else ""
 
 
 def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
@@ -107,9 +109,9 @@ def _outcome(future: Future[Report], task: Task, deaths: int) -> Report | None:
     error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):
         # Dask counts all runs that a dead worker had before it; a run counts only those that it began.
-        if attempts(task) < MOST_ATTEMPTS and deaths < MOST_DEATHS:
-            return None
-        return give_up(task)
+        times = attempts(task)
+        is_innocent = 0 < times < MOST_ATTEMPTS or (times == 0 and deaths < MOST_DEATHS)
+        return None if is_innocent else give_up(task)
     if error is None:
         return Report(task.run, "stopped", "the scheduler is gone, or has dropped the runs")
     return Report(

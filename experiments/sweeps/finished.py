@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,14 +76,28 @@ class Run:
 
     @property
     def snapshots(self) -> dict[float, Path]:
-        """Files of the recorded states by day, in order; the final one is there when it was kept."""
-        folder = self.folder / "snapshots"
-        days = {day: folder / snapshot_name(day) for day in self.case.record.snapshot_days}
+        """Files of the recorded states by day, in order; the final one is there when it was kept.
+
+        A state is kept at the end of the first step at or after the day that the case asks for; that is the
+        day it has here.
+        """
+        folder, clock = self.folder / "snapshots", self.case.clock
+        days = {
+            clock.step_start(day * HOURS_PER_DAY) / HOURS_PER_DAY: folder / snapshot_name(day)
+            for day in self.case.record.snapshot_days
+        }
         days.setdefault(float(self.manifest["hours"]) / HOURS_PER_DAY, folder / FINAL)
         return {day: path for day, path in sorted(days.items()) if path.is_file()}
 
+    def states(self, days: Sequence[float] | None = None) -> Iterator[Lobule]:
+        """Yield the model as it was on each of `days`, or whenever it was kept; see :meth:`snapshot`."""
+        kept = list(self.snapshots) if days is None else list(days)
+        if not kept:
+            raise InputError(f"{self.folder} -> no snapshot was kept")
+        return (self.snapshot(day) for day in kept)
+
     def snapshot(self, day: float | None = None) -> Lobule:
-        """Return the model as it was on `day`, or at the end; to be read, it has no Mesa agents.
+        """Return the model as it was on `day`, or at the end; to be read, since it has no Mesa agents.
 
         Raises
         ------
@@ -96,6 +110,9 @@ class Run:
         if not kept:
             raise InputError(f"{self.folder} -> no snapshot was kept")
         if day is not None and day not in kept:
+            asked = self.case.clock.step_start(day * HOURS_PER_DAY) / HOURS_PER_DAY
+            if day in self.case.record.snapshot_days and asked in kept:
+                return load_model(kept[asked])
             there = ", ".join(f"{d:g}" for d in kept)
             raise InputError(f"{self.folder} -> no state of day {day:g} was kept; there are days {there}")
         return load_model(kept[max(kept) if day is None else day])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
@@ -30,11 +31,11 @@ from lobule.experiments.sweeps.responses import heat_maps, pairs_of, response_cu
 from lobule.experiments.sweeps.results import Results
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 MOST_ROWS, MOST_COLUMNS = 4, 5
 MOST_KEYS = 6
+OWN = ("courses.png", "response-*.png", "heat-*.png", "pairs.png", "lobules.png")
 
 
 def draw_sweep(results: Results) -> list[Path]:
@@ -51,11 +52,16 @@ def draw_sweep(results: Results) -> list[Path]:
     Raises
     ------
     InputError
-        If no run is finished yet.
+        If no run is finished yet, or there are several sweeps.
     """
+    if len(results.plans) > 1:
+        names = ", ".join(plan.stem for plan in results.plans)
+        raise InputError(f"{results.store.shown} -> holds several sweeps; choose one: {names}")
     if not len(results):
         raise InputError(f"{results.store.shown} -> has no finished run yet: nothing to draw")
     target = results.store.shown / "figures"
+    for old in (old for pattern in OWN for old in target.glob(pattern)):
+        old.unlink()
     name = results.plans[0].name
     final = results.final()
     keys = [key for key in results.keys if final[key].nunique() > 1][:MOST_KEYS]
@@ -119,7 +125,7 @@ def multiples(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> lis
         own = [key for key in keys if runs[key].notna().any() and runs[key].nunique() > 1]
         along, *rest = sorted([*own, "replicate"], key=lambda key: key not in common)
         for key in rest:
-            runs = runs[runs[key] == runs[key].iloc[0]]
+            runs = runs[runs[key].eq(runs[key].iloc[0]) | (runs[key].isna() & pd.isna(runs[key].iloc[0]))]
         runs = runs.sort_values(along, kind="stable")
         row = []
         for _, run in runs.iloc[style.spread(range(len(runs)), MOST_COLUMNS)].iterrows():

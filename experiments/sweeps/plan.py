@@ -14,7 +14,6 @@ from lobule.experiments.identity import case_hash, code_version, id_of
 from lobule.experiments.sweeps.design import Point
 
 FORMAT = 1
-MOST_RUNS = 10_000_000
 SEED_BITS = 53  # so that spreadsheets and JSON hold a seed exactly
 
 
@@ -81,12 +80,11 @@ class Plan:
         self.name, self.arms, self.keys, self.label = name, tuple(arms), tuple(keys), label
         self.points, self.replicates = list(points), tuple(replicates)
         self.root, self.days = root, days
+        self._has_doses = any(key.startswith("treatments.") for key in self.keys)
         self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
         self._rows: list[PlannedRun] | None = None
         self.code = code_version()
         self.resolved = lru_cache(maxsize=256)(self._resolved)
-        if (number := len(self.arms) * len(self.points) * len(self.replicates)) > MOST_RUNS:
-            raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
 
     @property
     def rows(self) -> list[PlannedRun]:
@@ -130,8 +128,11 @@ class Plan:
         return self.resolved(run.arm, run.point)
 
     def labels(self, run: PlannedRun) -> dict[str, Any]:
-        """Return what tells a run from the others; None for a key that means nothing to its arm."""
+        """Return what tells a run from the others; None for a key that means nothing to it."""
         given = self.settings(run.arm, run.point)
+        if self.days is not None and self._has_doses:
+            whole = load_case(self.arms[run.arm].case, given)
+            given = {key: value for key, value in given.items() if is_given(whole, key, self.days)}
         return {
             "run": run.id,
             "case": self.arms[run.arm].case.name,
@@ -163,9 +164,11 @@ class Plan:
         }
 
     @property
-    def digest(self) -> str:
-        """A hash of the definition, 8 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.definition(), sort_keys=True).encode()).hexdigest()[:8]
+    def stem(self) -> str:
+        """What tells this plan from all others: its name, and a hash of the definition and the code."""
+        text = json.dumps([self.definition(), self.code], sort_keys=True)
+        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in self.name)
+        return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def to_json(self) -> str:
         """Return the plan and its runs, for :meth:`from_json`."""
@@ -198,11 +201,27 @@ class Plan:
 
 def applies(case: Case, key: str) -> bool:
     """Return whether `key` means something to `case`: not the dose of a treatment that it does not have."""
+    number, field = _treatment_key(key)
+    if number is None:
+        return True
+    return number < len(case.treatments) and field in type(case.treatments[number]).model_fields
+
+
+def is_given(case: Case, key: str, days: float) -> bool:
+    """Return whether what `key` says is still there when `case` is cut to `days`."""
+    number, _ = _treatment_key(key)
+    if number is None:
+        return True
+    alone = case.model_copy(update={"treatments": case.treatments[number : number + 1]})
+    return bool(alone.with_days(days)[0].treatments)
+
+
+def _treatment_key(key: str) -> tuple[int | None, str]:
+    """Return number and field of a treatment that `key` names, or None and nothing."""
     first, *rest = key.split(".")
     if first != "treatments" or len(rest) < 2 or not rest[0].isdecimal():
-        return True
-    number = int(rest[0])
-    return number < len(case.treatments) and rest[1] in type(case.treatments[number]).model_fields
+        return None, ""
+    return int(rest[0]), rest[1]
 
 
 def replicate_seed(root: int, number: int) -> int:

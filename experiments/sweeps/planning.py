@@ -10,7 +10,9 @@ from typing import Any
 from lobule.case import Case, load_case
 from lobule.errors import InputError, shown
 from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
-from lobule.experiments.sweeps.plan import MOST_RUNS, Arm, Plan, applies
+from lobule.experiments.sweeps.plan import Arm, Plan, applies
+
+MOST_RUNS = 10_000_000
 
 CaseLike = str | PathLike[str] | Case
 
@@ -55,12 +57,21 @@ def make_plan(
     InputError
         In one line, if anything of it is wrong. Combinations of values are tried when the runs are asked for.
     """
-    axes = {str(key): as_axis(str(key), value) for key, value in parameters.items()}
+    axes: dict[str, Axis] = {}
+    for given, value in parameters.items():
+        key = normal(given)
+        if key in axes:
+            raise InputError(f"{key} -> is varied twice")
+        axes[key] = as_axis(key, value)
+    check_whole(root, "root")
     numbers = _checked_replicates(replicates)
     branches = _arms(cases, arms or {}, settings or {})
     for key in axes:
-        if key in (settings or {}):
+        if key in map(normal, settings or {}):
             raise InputError(f"{key} -> is both set for all runs and varied")
+        for arm, changes in (arms or {}).items():
+            if key in map(normal, changes):
+                raise InputError(f"{key} -> is both set in arm {shown(arm)} and varied")
         if not any(applies(arm.case, key) for arm in branches):
             load_case(branches[0].case, {key: 0})  # says why
             raise InputError(f"{key} -> means nothing to any arm")
@@ -69,6 +80,25 @@ def make_plan(
     plan = Plan(name, branches, list(axes), design(axes, root), numbers, root, days, label)
     plan.notes()
     return plan
+
+
+def normal(key: str) -> str:
+    """Return the one spelling of a dotted key: parameters go without ``parameters.``."""
+    return str(key).removeprefix("parameters.")
+
+
+def check_whole(number: Any, name: str) -> int:
+    """Return `number`, a seed or the number of one, as a Python integer.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number from 0 to 2**63 - 1.
+    """
+    value = number.item() if hasattr(number, "item") else number
+    if not (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63):
+        raise InputError(f"{name} = {shown(value)} -> must be a whole number, 0 or more")
+    return value
 
 
 def as_axis(key: str, value: Any) -> Axis:
@@ -96,10 +126,7 @@ def as_axis(key: str, value: Any) -> Axis:
 def _checked_replicates(numbers: Iterable[int]) -> list[int]:
     if isinstance(numbers, int) or not isinstance(numbers, Iterable):
         raise InputError(f"seeds = {shown(numbers)} -> must be numbers of replicates, such as range(20)")
-    found = [number.item() if hasattr(number, "item") else number for number in numbers]
-    for number in found:
-        if not (isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**63):
-            raise InputError(f"seeds: {shown(number)} -> must be a whole number, 0 or more")
+    found = [check_whole(number, "seeds") for number in numbers]
     if not found:
         raise InputError("seeds -> there is none; a sweep needs one replicate at least")
     if len(set(found)) < len(found):

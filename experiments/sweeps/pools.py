@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import signal
 import sys
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
     from distributed import Client
 
 STARTING = 20.0  # s that workers may take to start before one says so
-MOST_DEATHS = 10  # of workers that have not even begun a run they were given
+MOST_DEATHS = 3  # times that Dask gives a run up that no worker has even begun
+LOCAL_PATIENCE = 120.0  # s without a single worker on this machine
+NO_WORKERS = "no worker process stays alive"
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("NUMBA", "OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR")}
 #: Dask looks after its workers every few milliseconds, which costs a run a tenth of its time.
 CALM = {
-    "distributed.scheduler.allowed-failures": 10 * MOST_DEATHS,
+    "distributed.scheduler.allowed-failures": 5,
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.monitor-interval": "1s",
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
 }
 
-
 Say = Callable[[str], None]
+
+
+class NoWorkersError(RuntimeError):
+    """No worker can be had."""
 
 
 class Pool(NamedTuple):
@@ -43,6 +49,8 @@ class Pool(NamedTuple):
     """Replaces workers that are gone for good."""
     say: Say
     """Prints a line."""
+    patience: float = math.inf
+    """Seconds without a worker after which there is no hope."""
 
 
 def threads_of(client: Client) -> int:
@@ -73,7 +81,7 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
         cluster.sync(_keep_interrupts_here)
         try:
             with Client(cluster) as client:
-                pool = Pool(client, lambda: _mend(cluster, workers), say)
+                pool = Pool(client, lambda: _mend(cluster, workers), say, LOCAL_PATIENCE)
                 _warm(pool)
                 yield pool
         finally:
@@ -180,14 +188,22 @@ def _warm(pool: Pool) -> None:
     """Wait for a worker, and compile the kernels once on every machine before its other workers need them.
 
     Workers that die meanwhile are no matter: the others compile for themselves.
+
+    Raises
+    ------
+    NoWorkersError
+        If none comes although they should have been there long since.
     """
     client = pool.client
     pool.mend()
-    since = time.monotonic()
+    began, told = time.monotonic(), False
     while not client.nthreads():
-        if since and time.monotonic() - since > STARTING:
+        waited = time.monotonic() - began
+        if waited > pool.patience:
+            raise NoWorkersError(NO_WORKERS)
+        if waited > STARTING and not told:
             pool.say("waiting for a first worker")
-            since = 0.0
+            told = True
         time.sleep(0.1)
         pool.mend()
     cold = client.run(is_cold, on_error="return")

@@ -30,18 +30,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEW = 12  # different values up to which each has a mean of its own
-BINS = 8
+ENDS = (np.nanmin, np.nanmax)
+BINS, LEAST = 8, 5  # most bins for many values, and values that a bin holds at least
 
 
-def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean of `values` and half the width of its 95 % confidence interval; NaN of one value."""
+def mean_and_interval(values: NDArray[np.float64], replicates: NDArray[np.int64]) -> tuple[float, float]:
+    """Return a mean, and half the width of its 95 % confidence interval over replicates.
+
+    Runs of one replicate share their luck, and what else is varied between them is chosen, not drawn. So the
+    runs of each replicate are averaged first, and Student's interval is taken over these averages.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        A readout of each run; NaN where there is none.
+    replicates : ndarray of int, shape (n,)
+        Replicate of each run.
+
+    Returns
+    -------
+    (float, float)
+        NaN for the interval where there is one replicate.
+    """
     from scipy.stats import t
 
-    known = values[np.isfinite(values)]
-    if known.size < 2:
-        return (float(known[0]) if known.size else np.nan), np.nan
-    error = known.std(ddof=1) / np.sqrt(known.size)
-    return float(known.mean()), float(t.ppf(0.975, known.size - 1) * error)
+    known = np.isfinite(values)
+    means = [float(values[known & (replicates == r)].mean()) for r in np.unique(replicates[known])]
+    if len(means) < 2:
+        return (means[0] if means else np.nan), np.nan
+    error = np.std(means, ddof=1) / np.sqrt(len(means))
+    return float(np.mean(means)), float(t.ppf(0.975, len(means) - 1) * error)
 
 
 def response_curves(final: pd.DataFrame, key: str, *, title: str = "") -> Figure:
@@ -60,7 +78,8 @@ def response_curves(final: pd.DataFrame, key: str, *, title: str = "") -> Figure
     -------
     Figure
         A panel for each readout; for each arm the mean over all that else differs, with its 95 % confidence
-        interval. Where the parameter has many values, the runs are points and the means are over bins.
+        interval over the replicates. Where the parameter has many values, the runs are points and the means
+        are over bins.
     """
     names = shown_readouts(final)
     figure, axes = grid_of(len(names))
@@ -75,41 +94,49 @@ def response_curves(final: pd.DataFrame, key: str, *, title: str = "") -> Figure
             rows = final[(final["arm"] == arm) & final[key].notna()]
             if rows.empty:  # the parameter means nothing to this arm: a level to compare with
                 rows = final[final["arm"] == arm]
-                handles[arm] = _level(ax, rows[name].to_numpy(float), look)
+                handles[arm] = _level(ax, rows, name, look)
             else:
-                handles[arm] = _curve(ax, scale, rows[key], rows[name].to_numpy(float), look)
+                handles[arm] = _curve(ax, scale, rows, key, name, look)
         scale.apply(ax)
         plain_ticks(ax)
-    arms_legend(figure, handles, "Mean and its 95 % confidence interval, at the end of the runs")
+    many = final["replicate"].nunique() > 1
+    interval = " and its 95 % confidence interval over the replicates" if many else ""
+    arms_legend(figure, handles, f"Mean{interval}, at the end of the runs")
     return figure
 
 
-def _level(ax: Axes, values: NDArray[np.float64], look: Look) -> Any:
-    mean, half = mean_and_interval(values)
+def _level(ax: Axes, rows: pd.DataFrame, name: str, look: Look) -> Any:
+    mean, half = mean_and_interval(rows[name].to_numpy(float), rows["replicate"].to_numpy())
     if np.isfinite(half):
         ax.axhspan(mean - half, mean + half, color=look.colour, alpha=0.12, linewidth=0.0)
     return ax.axhline(mean, color=look.colour, linewidth=1.4, linestyle=look.dashes)
 
 
-def _curve(ax: Axes, scale: Places, given: pd.Series[Any], values: NDArray[np.float64], look: Look) -> Any:
-    x, colour = scale.of(given), look.colour
+def _curve(ax: Axes, scale: Places, rows: pd.DataFrame, key: str, name: str, look: Look) -> Any:
+    x, values = scale.of(rows[key]), rows[name].to_numpy(float)
     different = np.unique(x)
     if different.size > FEW:
-        ax.plot(x, values, look.marker, color=colour, markersize=2.6, alpha=0.35, linewidth=0.0)
-        edges = np.quantile(x, np.linspace(0.0, 1.0, BINS + 1))
-        which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, BINS - 1)
-        groups = [which == b for b in range(BINS)]
+        ax.plot(x, values, look.marker, color=look.colour, markersize=2.6, alpha=0.35)
+        bins = max(1, min(BINS, different.size // LEAST))
+        edges = np.quantile(different, np.linspace(0.0, 1.0, bins + 1))
+        which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, bins - 1)
+        groups = [which == b for b in range(bins)]
     else:
         groups = [x == place for place in different]
-    groups = [group for group in groups if group.any()]
-    places = np.array([x[group].mean() for group in groups])
-    rows = np.array([mean_and_interval(values[group]) for group in groups])
-    half = np.nan_to_num(rows[:, 1])
-    ax.fill_between(places, rows[:, 0] - half, rows[:, 0] + half, color=colour, alpha=0.18, linewidth=0.0)
+    middle = (lambda v: np.exp(np.log(v).mean())) if scale.is_log else np.mean
+    places = np.array([middle(x[group]) for group in groups])
+    replicates = rows["replicate"].to_numpy()
+    found = np.array([mean_and_interval(values[group], replicates[group]) for group in groups])
+    mean, half = found[:, 0], np.nan_to_num(found[:, 1])
+    ax.fill_between(places, mean - half, mean + half, color=look.colour, alpha=0.18, linewidth=0.0)
     line = look.dashes if scale.is_number else "none"
-    drawn: dict[str, Any] = {"color": colour, "linestyle": line, "marker": look.marker, "markersize": 4.5}
-    bars = half if line == "none" else None
-    return ax.errorbar(places, rows[:, 0], yerr=bars, capsize=3, linewidth=1.7, **drawn)
+    drawn: dict[str, Any] = {
+        "color": look.colour,
+        "linestyle": line,
+        "marker": look.marker,
+        "markersize": 4.5,
+    }
+    return ax.errorbar(places, mean, yerr=half if line == "none" else None, capsize=3, linewidth=1.7, **drawn)
 
 
 def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") -> Figure:
@@ -126,18 +153,21 @@ def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") ->
     """
     x_key, y_key = keys
     here = final[final[x_key].notna() & final[y_key].notna()]
-    arms = list(dict.fromkeys(here["arm"]))[:4]
+    arms = list(dict.fromkeys(here["arm"]))
     names = shown_readouts(here, 4)
     figure = style.new_figure(4.1 * len(names), 1.5 + 3.1 * len(arms))
     figure.suptitle(title or f"{x_key} and {y_key}", fontsize=style.TITLE + 2, color=style.INK)
     heights = [*(1.0 for _ in arms), 0.05]
     axes: NDArray[Any] = figure.subplots(len(arms) + 1, len(names), squeeze=False, height_ratios=heights)
     for column, name in zip(axes.T, names, strict=True):
+        places = {"index": sorted(here[y_key].unique()), "columns": sorted(here[x_key].unique())}
         tables = [
-            here[here["arm"] == arm].pivot_table(index=y_key, columns=x_key, values=name) for arm in arms
+            here[here["arm"] == arm]
+            .pivot_table(index=y_key, columns=x_key, values=name, dropna=False)
+            .reindex(**places)
+            for arm in arms
         ]
-        low = min(float(np.nanmin(table.to_numpy())) for table in tables)
-        high = max(float(np.nanmax(table.to_numpy())) for table in tables)
+        low, high = (float(end(np.stack([table.to_numpy(float) for table in tables]))) for end in ENDS)
         heading, unit = readout_title(name)
         drawn: Any = None
         for ax, arm, table in zip(column, arms, tables, strict=False):
@@ -148,6 +178,7 @@ def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") ->
                 cmap="viridis",
                 norm=Normalize(low, high if high > low else low + max(abs(low), 1.0)),
             )
+            ax.set_facecolor(style.GRID)  # where there is no run
             ax.set_xticks(np.arange(table.shape[1]) + 0.5, [_short(v) for v in table.columns], rotation=40)
             ax.set_yticks(np.arange(table.shape[0]) + 0.5, [_short(v) for v in table.index])
             ax.tick_params(labelsize=style.TICK, length=0)
@@ -168,5 +199,9 @@ def _short(value: Any) -> str:
 
 def pairs_of(final: pd.DataFrame, keys: Sequence[str], most: int = 3) -> list[tuple[str, str]]:
     """Return the first pairs of parameters that make a heat map: each with two values or more, but few."""
-    fit = [key for key in keys if 2 <= final[key].nunique() <= FEW]
-    return list(combinations(fit, 2))[:most]
+
+    def fits(pair: tuple[str, str]) -> bool:
+        known = final.dropna(subset=list(pair))
+        return all(2 <= known[key].nunique() <= FEW for key in pair)
+
+    return list(filter(fits, combinations(keys, 2)))[:most]

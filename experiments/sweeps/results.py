@@ -28,22 +28,23 @@ POOL_UNIT = "ug"  # of the iron pools, which are the columns that are no readout
 class Results:
     """The runs of one or more sweeps as one table: a row for each run and recorded time.
 
-    Nothing is read before it is asked for, and no more than that. Rows stand in the order of the plan.
+    Nothing is read before it is asked for, and no more than that. Rows stand in the order of the plans.
 
     Parameters
     ----------
     store : Store
         Where the runs are.
     plans : sequence of Plan
-        The sweeps, the newest first. A run that is in several is there once; of runs that look the same but
-        were made from different cases or by different code, the newest sweep's is taken.
+        The sweeps. One whose runs are all in another, which extends it, is left out; of the others, a run
+        that is in several is there once. Where several are left, column ``sweep`` tells them apart.
     """
 
     def __init__(self, store: Store, plans: Sequence[Plan]) -> None:
-        self.store, self.plans = store, tuple(plans)
-        self.keys = list(dict.fromkeys(key for plan in plans for key in plan.keys))
-        sampled = any(point.sample is not None for plan in plans for point in plan.points)
-        self._names = ["run", "case", "arm", *["sample"] * sampled, *self.keys, "replicate", "seed"]
+        self.store, self.plans = store, _widest(plans)
+        self.keys = list(dict.fromkeys(key for plan in self.plans for key in plan.keys))
+        sampled = any(point.sample is not None for plan in self.plans for point in plan.points)
+        first = ["run", *["sweep"] * (len(self.plans) > 1), "case", "arm"]
+        self._names = [*first, *["sample"] * sampled, *self.keys, "replicate", "seed"]
         self._done: list[dict[str, Any]] | None = None
         self._wrong: dict[str, str] = {}
         self._missing = 0
@@ -61,24 +62,20 @@ class Results:
             wanted = list(self._wanted())
             done, self._wrong = self.store.state(dict.fromkeys(row["run"] for row in wanted))
             self._done = [row for row in wanted if row["run"] in done]
-            self._missing = len(wanted) - len(self._done) - len(self._wrong)
+            self._missing = len({row["run"] for row in wanted}) - len(done) - len(self._wrong)
         return self._done
 
     def _wanted(self) -> Iterator[dict[str, Any]]:
         seen: set[tuple[str, int | None]] = set()
-        alike: set[tuple[str, ...]] = set()
         for plan in self.plans:
             for run in plan.rows:
-                labels = self._labels_in(plan, run)
-                look = tuple(str(value) for name, value in labels.items() if name != "run")
-                if (run.id, run.sample) not in seen and look not in alike:
+                if (run.id, run.sample) not in seen:
                     seen.add((run.id, run.sample))
-                    alike.add(look)
-                    yield labels
+                    yield self._labels_in(plan, run)
 
     def _labels_in(self, plan: Plan, run: PlannedRun) -> dict[str, Any]:
         """Return the labels of a run, with what its case says for keys that only another sweep varies."""
-        labels = plan.labels(run)
+        labels = {"sweep": plan.stem, **plan.labels(run)}
         if self.keys != list(plan.keys):
             case = plan.case(run)
             labels |= {key: value_in(case, key) for key in self.keys if key not in labels}
@@ -86,7 +83,7 @@ class Results:
 
     def gaps(self) -> list[str]:
         """Return a line for whatever of the sweeps is not in the table: runs not done, damaged folders."""
-        there, runs = len(self._labels), self.store.shown / "runs"
+        there, runs = len({row["run"] for row in self._labels}), self.store.shown / "runs"
         lines = [f"damaged: {runs / run}: {wrong}; sweep again" for run, wrong in self._wrong.items()]
         if self._missing:
             lines.append(f"{self._missing:,} of {there + len(lines) + self._missing:,} runs are not there")
@@ -173,6 +170,14 @@ class Results:
             for name, column in zip(names, columns, strict=True)
         ]
         return pa.table(columns, schema=pa.schema(fields))
+
+
+def _widest(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Return the plans that no other one extends, in the order of their names."""
+    runs = {plan.stem: {run.id for run in plan.runs} for plan in plans}
+    names = sorted(runs, key=lambda name: (-len(runs[name]), name))
+    kept = [name for i, name in enumerate(names) if not any(runs[name] <= runs[other] for other in names[:i])]
+    return tuple(sorted((plan for plan in plans if plan.stem in kept), key=lambda plan: plan.stem))
 
 
 def value_in(case: Case, key: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -77,9 +78,9 @@ class Store:
         InputError
             If it cannot be written.
         """
-        path = self.sweeps / f"{_file_name(plan.name)}-{plan.digest}.json"
+        path = self.sweeps / f"{plan.stem}.json"
         old = _read_plan(path)
-        if old is not None and old.code == plan.code:
+        if old is not None and old.stem == plan.stem:
             plan.take_runs(old)
             with suppress(OSError):  # a finished sweep may be looked at where nothing can be written
                 os.utime(path)
@@ -104,6 +105,11 @@ class Store:
         paths = sorted(self.sweeps.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
         return [plan for path in paths if (plan := _read_plan(path)) is not None]
 
+    def newest(self) -> str | None:
+        """Return the name of the plan that was last asked for, None where there is none."""
+        plans = self.plans()
+        return plans[0].stem if plans else None
+
     def state(self, runs: Iterable[str]) -> tuple[set[str], dict[str, str]]:
         """Look which of `runs` are complete.
 
@@ -121,6 +127,13 @@ class Store:
                 else:
                     done.add(run)
         return done, damaged
+
+    def remove(self, folder: Path) -> None:
+        """Remove what is in the place of a run, whatever it is."""
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink(missing_ok=True)
 
     def failed(self, runs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return what is known of those of `runs` that failed."""
@@ -142,10 +155,6 @@ class Store:
     def forget_failure(self, run: str) -> None:
         """Forget that a run failed, since it did not this time."""
         (self.failures / f"{run}.json").unlink(missing_ok=True)
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
 
 
 def _read_plan(path: Path) -> Plan | None:

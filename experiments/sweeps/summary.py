@@ -62,10 +62,10 @@ def plan_in_words(
         _number(len(plan.replicates), "replicate"),
     ]
     asked = len(plan.arms) * len(plan.points) * len(plan.replicates)
-    same = f" ({asked:,} without those that come out the same)" if asked > outlook.total else ""
+    same = f" ({asked:,} but for those that come out the same)" if asked > outlook.total else ""
     yield f"{plan.name}: {', '.join(parts)}: {outlook.total:,} runs{same}"
-    for arm in plan.arms:
-        case = plan.case(next(run for run in plan.runs if plan.arms[run.arm] is arm))
+    for number, arm in enumerate(plan.arms):
+        case = plan.resolved(number, 0)
         yield f"  arm        {arm.name}: {case.name}, {case.end_hours / 24.0:g} days"
     for key, unit, column in zip(
         plan.keys, unit_of(plan.keys), zip(*(point.values for point in plan.points), strict=True), strict=True

@@ -65,7 +65,9 @@ class RangeTable(Section):
     """Values from one end to the other."""
 
     start: float = Field(alias="from")
+    """First value, in the declared unit."""
     to: float
+    """Last value."""
     points: int | None = Field(default=None, ge=2, le=MOST_VALUES)
     """How many, both ends included; or `step`."""
     step: float | None = Field(default=None, gt=0)
@@ -80,9 +82,13 @@ class IntervalTable(Section):
     """An interval to be sampled; its ends are those of the declared range unless given."""
 
     low: float | None = None
+    """Lower end, in the declared unit; that of the declared range unless given."""
     high: float | None = None
+    """Upper end, likewise."""
     scale: Scale = "linear"
+    """Whether values or their logarithms are spread evenly."""
     unit: str | None = None
+    """Unit of the ends; held against the declared one."""
 
 
 class SweepFile(Section):
@@ -105,8 +111,11 @@ class SweepFile(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """What is varied: by dotted key a list, a range or an interval."""
     samples: SamplesTable | None = None
+    """How intervals are sampled; see [samples]."""
     record: RecordTable = RecordTable()
+    """What is kept of every run; see [record]."""
     arms: Annotated[tuple[ArmTable, ...], Field(strict=False)] = ()
+    """What is compared: every arm with every case, point and replicate; see [[arms]]."""
 
     @field_validator("case", mode="before")
     @classmethod

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from lobule.case import Case
 from lobule.errors import InputError, one_line
-from lobule.experiments.folders import damage, read_manifest
+from lobule.experiments.folders import damage, is_drawn, read_manifest
 from lobule.experiments.identity import code_version
 from lobule.experiments.sweeps.store import Store
 
@@ -67,7 +67,7 @@ def perform(task: Task, progress: Any = None) -> Report:
     if not store.exists():
         return Report(task.run, "stopped", f"a worker on {_host()} does not see {task.store}")
     try:
-        with FileLock(store.locks / task.run):
+        with _lock(store, task):
             try:
                 return _locked(task, store, progress)
             finally:
@@ -77,22 +77,26 @@ def perform(task: Task, progress: Any = None) -> Report:
         return Report(task.run, "stopped", f"{error.filename or task.store}: {error.strerror or error}")
 
 
+def _lock(store: Store, task: Task, timeout: float = -1.0) -> FileLock:
+    """Return the lock of a run; the system takes it away from the dead, so there is no softer one instead."""
+    return FileLock(store.locks / task.run, timeout=timeout, fallback_to_soft=False)
+
+
 def _locked(task: Task, store: Store, progress: Any) -> Report:
     """Do as :func:`perform` says, with no other worker on the same run."""
     folder, partial = store.folder(task.run), store.partial(task.run)
-    if folder.exists():
-        if not damage(folder):
-            _draw_if_asked(task, folder)
-            return Report(task.run, "done")
-        shutil.rmtree(folder)
-    if attempts(task) >= MOST_ATTEMPTS:
-        return give_up(task)
     try:
+        if attempts(task) >= MOST_ATTEMPTS:
+            return _killed(task, store)
         with _attempts_file(store, task).open("a", encoding="utf-8") as file:
-            file.write(f"{task.session}\n")
-        if not _gone_on(partial, task, progress):
-            _run_anew(partial, task, progress)
-        os.replace(partial, folder)
+            file.write(f"{task.session} {_mark(task, store)}\n")
+        if damage(folder):
+            store.remove(folder)
+            if not _gone_on(partial, progress):
+                _run_anew(partial, task, progress)
+            os.replace(partial, folder)
+        if task.draw:
+            _draw(folder)
     except OSError:
         raise
     except Exception as error:
@@ -102,47 +106,70 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
 
 
 def _run_anew(partial: Path, task: Task, progress: Any) -> None:
-    from lobule.experiments.runner import run_case
+    from lobule.experiments.runner import run_into
 
     shutil.rmtree(partial, ignore_errors=True)
-    run_case(Case.from_json(task.case), seed=task.seed, out=partial, progress=progress, draw=task.draw)
+    run_into(partial, Case.from_json(task.case), task.seed, progress=progress, draw=False)
 
 
-def _gone_on(partial: Path, task: Task, progress: Any) -> bool:
+def _gone_on(partial: Path, progress: Any) -> bool:
     """Go on with an interrupted run; return False where there is none, or none that can be gone on with."""
     from lobule.experiments.runner import CHECKPOINT, resume
 
     if not (partial / CHECKPOINT).exists():
         return False
     try:
-        resume(partial, progress=progress, draw=task.draw)
+        resume(partial, progress=progress, draw=False)
     except InputError:  # it is damaged
         return False
     return True
 
 
-def _draw_if_asked(task: Task, folder: Path) -> None:
-    if task.draw and not (folder / "figures").is_dir():
+def _draw(folder: Path) -> None:
+    if not is_drawn(folder):
         from lobule.experiments.figures import draw_run
 
         draw_run(folder)
 
 
-def give_up(task: Task) -> Report:
-    """Record that a run takes down whoever does it."""
-    store, times = Store(Path(task.store)), attempts(task)
-    _attempts_file(store, task).unlink(missing_ok=True)
+def give_up(task: Task) -> Report | None:
+    """Record that a run takes down whoever does it; return None when somebody is at work on it after all."""
+    store = Store(Path(task.store))
+    try:
+        with _lock(store, task, timeout=0.0):
+            if not damage(store.folder(task.run)):
+                return Report(task.run, "done")
+            report = _killed(task, store)
+            _attempts_file(store, task).unlink(missing_ok=True)
+            return report
+    except Timeout:
+        return None
+
+
+def _killed(task: Task, store: Store) -> Report:
+    times = attempts(task)
     error = f"its worker was killed {times} times" if times else "workers die before they can begin it"
     return _failed(task, store, error, "")
 
 
 def attempts(task: Task) -> int:
-    """Return how often a run has been begun in this session without coming to its end."""
+    """Return how often a run was begun in this session where it stands now, without getting any further."""
+    store = Store(Path(task.store))
     try:
-        lines = _attempts_file(Store(Path(task.store)), task).read_text("utf-8").splitlines()
+        lines = _attempts_file(store, task).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return 0
-    return lines.count(task.session)
+    return lines.count(f"{task.session} {_mark(task, store)}")
+
+
+def _mark(task: Task, store: Store) -> str:
+    """Return where a run stands: the hour of its last checkpoint, or that only its pictures are missing."""
+    if store.folder(task.run).is_dir():
+        return "figures"
+    try:
+        return f"{float(read_manifest(store.partial(task.run))['hours'])} h"
+    except (InputError, KeyError, TypeError, ValueError):
+        return "0.0 h"
 
 
 def _attempts_file(store: Store, task: Task) -> Path:
