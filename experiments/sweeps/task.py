@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import traceback
 from collections.abc import Mapping
@@ -93,6 +92,7 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
         if damage(folder):
             store.remove(folder)
             if not _gone_on(partial, progress):
+                store.remove(partial)
                 _run_anew(partial, task, progress)
             os.replace(partial, folder)
         if task.draw:
@@ -108,7 +108,6 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
 def _run_anew(partial: Path, task: Task, progress: Any) -> None:
     from lobule.experiments.runner import run_into
 
-    shutil.rmtree(partial, ignore_errors=True)
     run_into(partial, Case.from_json(task.case), task.seed, progress=progress, draw=False)
 
 
