@@ -7,6 +7,7 @@ as the rest of a small model. Runs give the same bits with and without them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 from lobule import snapshot
 from lobule.case import Case
@@ -21,15 +22,15 @@ def build_model(case: Case, seed: int) -> Lobule:
     return model
 
 
-def load_model(path: Path) -> Lobule:
-    """Return the model saved at `path`.
+def load_model(path: Path | IO[bytes], name: str = "") -> Lobule:
+    """Return the model saved at `path`, a file or an open one that messages call `name`.
 
     Raises
     ------
     InputError
         If the file is missing, damaged, no snapshot, or of a newer format.
     """
-    case, seed, state = snapshot.read(path)
+    case, seed, state = snapshot.read(path, name)
     model = build_model(case, seed)
     snapshot.restore(model, state)
     return model

@@ -6,7 +6,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,14 @@ def save(model: Lobule, path: Path) -> None:
     OSError
         If the file cannot be written; an older file of that name is then left as it was.
     """
+    with whole(path) as partial, partial.open("wb") as file:
+        write(model, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write(model: Lobule, file: IO[bytes]) -> None:
+    """Write the state of `model` to an open file, as :func:`save` does."""
     population = model.population
     meta = {
         "format": FORMAT,
@@ -56,31 +64,31 @@ def save(model: Lobule, path: Path) -> None:
     }
     for name, table in population.tables.items():
         arrays.update({f"cell.{name}.{column}": values for column, values in table.state().items()})
-    with whole(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+    np.savez(file, **arrays)
 
 
-def read(path: Path) -> tuple[Case, int, dict[str, Any]]:
-    """Return the case, the seed and the rest of the state that :func:`save` wrote to `path`.
+def read(path: Path | IO[bytes], name: str = "") -> tuple[Case, int, dict[str, Any]]:
+    """Return the case, the seed and the rest of the state that :func:`save` or :func:`write` wrote to `path`.
+
+    Messages call an open file `name`.
 
     Raises
     ------
     InputError
         If the file is missing, damaged, no snapshot, or of a newer format.
     """
+    name = name or str(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {key: archive[key] for key in archive.files}
         meta = json.loads(str(arrays.pop("meta")))
         version = int(meta["format"])
     except FileNotFoundError:
-        raise InputError(f"{path} -> no such file") from None
+        raise InputError(f"{name} -> no such file") from None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} -> is no snapshot, or is damaged ({type(error).__name__})") from None
+        raise InputError(f"{name} -> is no snapshot, or is damaged ({type(error).__name__})") from None
     if version > FORMAT:
-        raise InputError(f"{path} -> this snapshot has format {version}; this version reads {FORMAT}")
+        raise InputError(f"{name} -> this snapshot has format {version}; this version reads {FORMAT}")
     return Case.from_json(meta["case"]), int(meta["seed"]), {"meta": meta, "arrays": arrays}
 
 
