@@ -112,11 +112,11 @@ def _cells(layer: Layer, ax: Axes, norm: Normalize, shown: dict[str, int], nucle
     shown["collagen"] = layer.fibres(ax, model.matrix.collagen)
     layer.vessels(ax)
     shown["vacant"] = int(layer.parenchyma.sum() - here.sum())
-    shown.update({name: len(sites) for name, sites in _kinds(model).items()})
+    shown.update({name: len(sites) for name, sites in kinds(model).items()})
     return hexagons
 
 
-def _kinds(model: Lobule) -> dict[str, NDArray[np.int64]]:
+def kinds(model: Lobule) -> dict[str, NDArray[np.int64]]:
     """Return the sites of the cells of every kind of mark, in the order in which they are drawn."""
     tables = model.population.tables
     stage, home = tables["stellate"]["stage"], tables["stellate"]["site"]
@@ -139,12 +139,12 @@ def _marks(layer: Layer, ax: Axes) -> None:
     tissue = layer.tissue
     x0, x1 = ax.get_xlim()
     points = ax.get_window_extent().width / ax.figure.dpi * 72.0 / (x1 - x0) * tissue.pitch  # of one site
-    kinds = _kinds(layer.model)
-    sites = np.concatenate([s.astype(np.int64) for s in kinds.values()])
+    groups = kinds(layer.model)
+    sites = np.concatenate([s.astype(np.int64) for s in groups.values()])
     x, y = beside(tissue, sites)
     visible = np.isin(sites, layer.sites)
     start = 0
-    for z, (name, group) in enumerate(kinds.items()):
+    for z, (name, group) in enumerate(groups.items()):
         part = slice(start, start + group.size)
         start += group.size
         mark, keep = MARKS[name], visible[part]
