@@ -179,9 +179,18 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     explain.add_argument("case", metavar="CASE", help="built-in case or TOML file")
     schema = add("schema", "print the JSON schema of the case file, for editors", "--out case.schema.json")
     schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
-    plot = add("plot", "draw the figures of a run or of a sweep", "runs/msc", "results")
+    plot = add(
+        "plot",
+        "draw the figures of a run or of a sweep, or a film of a run",
+        "runs/msc",
+        "runs/msc --movie",
+        "results",
+    )
     plot.add_argument("folder", type=folder, metavar="DIR", help="a run folder or a store of runs")
     plot.add_argument("--sweep", metavar="NAME", help="one of several sweeps of the store (the newest)")
+    plot.add_argument("--movie", action="store_true", help="write figures/movie.gif, and .mp4 with ffmpeg")
+    plot.add_argument("--frames", type=whole, metavar="N", help="pictures of the film (60)")
+    plot.add_argument("--fps", type=whole, metavar="N", help="pictures a second (10)")
     return parser, parsers
 
 

@@ -177,7 +177,9 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def plot(args: argparse.Namespace) -> int:
-    """Draw the figures of a run or of a sweep."""
+    """Draw the figures of a run or of a sweep, or a film of a run."""
+    if args.movie or args.frames is not None or args.fps is not None:
+        return _film(args)
     if (args.folder / "sweeps").is_dir():
         from lobule.experiments.scripting import load_results
         from lobule.experiments.sweeps.pictures import draw_sweep
@@ -195,3 +197,21 @@ def plot(args: argparse.Namespace) -> int:
     draw_run(args.folder)
     print(args.folder / "figures")
     return 0
+
+
+def _film(args: argparse.Namespace) -> int:
+    if not args.movie:
+        raise UsageError("lobule plot", "--frames and --fps -> are for a film: add --movie")
+    if args.sweep is not None:
+        raise UsageError("lobule plot", "--movie and --sweep -> choose one of the two")
+    if (args.folder / "sweeps").is_dir():
+        raise InputError(
+            f"{args.folder} -> is a store of sweeps; --movie needs a run: {args.folder}/runs/..."
+        )
+    read_manifest(args.folder)
+    from lobule.experiments.movie import FPS, FRAMES, film_run
+
+    frames = FRAMES if args.frames is None else args.frames
+    for path in film_run(args.folder, frames, FPS if args.fps is None else args.fps):
+        print(path)
+    return DONE

@@ -170,19 +170,14 @@ def time_courses(
     panels = PANELS if np.any(np.asarray(series["msc"]) > 0) else (*PANELS[:-1], PRESSURE)
     for n, (ax, described) in enumerate(zip(axes.flat, panels, strict=True)):
         style.panel(ax, described.title, x_label if n >= 9 else "", style.unit_text(described.unit))
-        _lines(ax, x, shown, described, handles, NORMAL.get(species, {}))
+        draw_lines(ax, x, shown, described, handles, species)
         shapes = dict(zip(dict.fromkeys(p.label for p in comparisons), "osD^v<>ph", strict=False))
         here = [p for p in comparisons if p.readout in (line.readout for line in described.lines)]
         _points(ax, here, scale, shapes, handles)
-        low, high = ax.get_ylim()
-        bottom, least = FRAME.get(described.title, (0.0, 1e-9))
-        high = max(high, least) if high > 0.06 else max(1.0, least)
-        ax.set_ylim(min(low, bottom) if bottom else -0.02 * high, high)  # a line at zero stays visible
+        frame_values(ax, described)
         ax.locator_params(axis="y", nbins=6)
     figure.align_ylabels(axes)
-    axes.flat[0].set_xlim(x[0] - 0.01 * (x[-1] - x[0] or 1.0), x[-1] + 0.015 * (x[-1] - x[0] or 1.0))
-    start = x[0] - series["hours"][0] / 24.0 / scale
-    mark_doses(list(axes.flat), [(start + hours / 24.0 / scale, text) for hours, text in events], handles)
+    frame_ages(list(axes.flat), series, events, handles)
     if handles:
         style.legend(
             figure, handles=list(handles.values()), labels=list(handles), loc="outside lower center", ncols=4
@@ -193,6 +188,25 @@ def time_courses(
 def age_scale(series: Series) -> tuple[float, str]:
     """Return days per unit of the age axis, and its label: days, or years where there are many."""
     return (365.25, "age (years)") if series["age_days"][-1] > 1500.0 else (1.0, "age (days)")
+
+
+def frame_ages(
+    axes: Sequence[Axes], series: Series, events: Sequence[tuple[float, str]], handles: dict[str, Any]
+) -> None:
+    """Let `axes`, which share the age axis, show all of `series`, and mark its treatments in them."""
+    scale, _ = age_scale(series)
+    x = np.asarray(series["age_days"]) / scale
+    axes[0].set_xlim(x[0] - 0.01 * (x[-1] - x[0] or 1.0), x[-1] + 0.015 * (x[-1] - x[0] or 1.0))
+    start = x[0] - series["hours"][0] / 24.0 / scale
+    mark_doses(axes, [(start + hours / 24.0 / scale, text) for hours, text in events], handles)
+
+
+def frame_values(ax: Axes, described: Panel) -> None:
+    """Set the ends of the value axis of a panel once its curves are drawn."""
+    low, high = ax.get_ylim()
+    bottom, least = FRAME.get(described.title, (0.0, 1e-9))
+    high = max(high, least) if high > 0.06 else max(1.0, least)
+    ax.set_ylim(min(low, bottom) if bottom else -0.02 * high, high)  # a line at zero stays visible
 
 
 def mark_doses(axes: Sequence[Axes], events: Sequence[tuple[float, str]], handles: dict[str, Any]) -> None:
@@ -221,19 +235,20 @@ def mark_doses(axes: Sequence[Axes], events: Sequence[tuple[float, str]], handle
             handles[name] = line
 
 
-def _lines(
+def draw_lines(
     ax: Axes,
     x: NDArray[np.float64],
     shown: Series,
     described: Panel,
     handles: dict[str, Any],
-    normal: Mapping[str, Any],
+    species: str,
 ) -> None:
+    """Draw the curves of a panel over ages `x`, and the normal range of adults of `species` where known."""
     for line in described.lines:
         ax.plot(
             x, shown[line.readout], color=line.colour, linestyle=line.dashes, linewidth=1.8, label=line.label
         )
-    first = described.lines[0].readout
+    first, normal = described.lines[0].readout, NORMAL.get(species, {})
     if first in normal:
         handles["normal range of adults"] = ax.axhspan(
             *normal[first], color="#009E73", alpha=0.10, linewidth=0.0

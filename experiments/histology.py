@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -78,18 +79,26 @@ def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None)
     shown: dict[str, int] = {}
     for ax, close in zip(axes, (False, True) if many else (True,), strict=True):
         layer.frame(ax, centre if close and many else None)
-        hexagons = _cells(layer, ax, norm, shown, close)
+        hexagons = draw_cells(layer, ax, norm, shown, close)
         if many:
             layer.outline(ax, centre)
             ax.set_title("one lobule" if close else f"{model.tissue.n_lobules} lobules", fontsize=style.TITLE)
     bar = figure.colorbar(hexagons, ax=list(axes), shrink=0.72, aspect=28, pad=0.015, extend="max")
     bar.set_label("Hepatocyte iron (fmol per cell)", fontsize=style.LABEL)
     bar.ax.tick_params(labelsize=style.TICK)
-    _tissue_legend(figure, shown, columns=5 if many else 3)
+    handles = legend_entries(shown)
+    style.legend(
+        figure,
+        handles=[*handles.values()],
+        labels=[*handles],
+        loc="outside lower center",
+        ncols=5 if many else 3,
+        columnspacing=1.8,
+    )
     figure.draw_without_rendering()  # the size of the marks depends on the layout, which is then kept
     figure.set_layout_engine("none")
     for ax in axes:
-        _marks(layer, ax)
+        draw_marks(layer, ax)
         layer.scale_bar(ax)
     return figure
 
@@ -100,7 +109,7 @@ def _of_interest(model: Lobule) -> int:
     return int(np.bincount(homes, minlength=1).argmax())
 
 
-def _cells(layer: Layer, ax: Axes, norm: Normalize, shown: dict[str, int], nuclei: bool) -> Any:
+def draw_cells(layer: Layer, ax: Axes, norm: Normalize, shown: dict[str, int], nuclei: bool) -> Any:
     """Draw hepatocytes, vacant sites, collagen and vessels; count what the legend must name."""
     model = layer.model
     table = model.population.tables["hepatocyte"]
@@ -134,7 +143,7 @@ def kinds(model: Lobule) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def _marks(layer: Layer, ax: Axes) -> None:
+def draw_marks(layer: Layer, ax: Axes) -> None:
     """Draw the marks of all cells but hepatocytes, those that share a site side by side."""
     tissue = layer.tissue
     x0, x1 = ax.get_xlim()
@@ -163,7 +172,8 @@ def _marks(layer: Layer, ax: Axes) -> None:
             )
 
 
-def _tissue_legend(figure: Figure, shown: dict[str, int], columns: int) -> None:
+def legend_entries(shown: Mapping[str, int]) -> dict[str, Any]:
+    """Return the entries of the legend by label, for what is `shown`: vessels, collagen, kinds of marks."""
     cell = Line2D([], [], marker="h", markersize=11.0, color=style.PERLS(0.3), linestyle="none")
     nucleus = Line2D([], [], marker="o", markersize=3.5, color=style.NUCLEUS, linestyle="none")
     entries: dict[str, Any] = {
@@ -186,11 +196,4 @@ def _tissue_legend(figure: Figure, shown: dict[str, int], columns: int) -> None:
                 markeredgecolor=mark.face if mark.marker == "*" else mark.edge,
                 linestyle="none",
             )
-    style.legend(
-        figure,
-        handles=[*entries.values()],
-        labels=[*entries],
-        loc="outside lower center",
-        ncols=columns,
-        columnspacing=1.8,
-    )
+    return entries
