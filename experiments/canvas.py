@@ -57,6 +57,8 @@ class Layer:
         self.xy = np.stack([tissue.x[self.sites], tissue.y[self.sites]], axis=1)
         self.parenchyma = tissue.kind[self.sites] == PARENCHYMA
         self.centres = tissue.centres
+        # as large as seven sites
+        self.vessel_radius = math.sqrt(7.0 * math.sqrt(3.0) / (2.0 * math.pi)) * tissue.pitch
         self.lobule_radius = tissue.lobule_size * tissue.pitch / math.sqrt(3.0)
 
     def hexagons(
@@ -170,7 +172,7 @@ class Layer:
 
     def vessels(self, ax: Axes, triads: bool = True) -> None:
         """Draw the central veins, and the portal tracts with vein, artery and bile duct or as plain discs."""
-        radius = math.sqrt(7.0 * math.sqrt(3.0) / (2.0 * math.pi)) * self.tissue.pitch  # of seven sites' area
+        radius = self.vessel_radius
         vein = [Circle((x, y), radius) for x, y in self.centres]
         wall: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.7, "zorder": 3}
         ax.add_collection(PatchCollection(vein, facecolor="#ffffff", **wall))

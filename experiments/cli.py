@@ -1,4 +1,4 @@
-"""The command line: `lobule run`, `sweep`, `collect`, `cases`, `explain`, `schema`, `plot`."""
+"""The command line: `lobule run`, `sweep`, `collect`, `cases`, `explain`, `schema`, `view`, `plot`."""
 
 from __future__ import annotations
 
@@ -179,6 +179,26 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     explain.add_argument("case", metavar="CASE", help="built-in case or TOML file")
     schema = add("schema", "print the JSON schema of the case file, for editors", "--out case.schema.json")
     schema.add_argument("--out", type=Path, metavar="FILE", help="file to write instead of printing")
+    view = add(
+        "view",
+        "watch, question and treat a lobule in the browser, or replay finished runs",
+        "hfe-mouse-msc",
+        "runs/msc",
+        "results --no-open --port 8800",
+    )
+    view.add_argument(
+        "what",
+        nargs="?",
+        type=filename,
+        metavar="CASE or DIR",
+        help=f"built-in case, TOML file, run folder or store of runs ({DEFAULT_CASE})",
+    )
+    view.add_argument(
+        "--port", type=whole, metavar="N", help="port on this machine (the first free from 8765)"
+    )
+    view.add_argument(
+        "--no-open", action="store_true", help="do not open the browser, only print the address"
+    )
     plot = add(
         "plot",
         "draw the figures of a run or of a sweep, or a film of a run",

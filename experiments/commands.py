@@ -176,6 +176,25 @@ def write_whole(path: Path, text: str) -> None:
         raise InputError(f"--out {shown(str(path))} -> cannot be written: {reason}") from None
 
 
+def view(args: argparse.Namespace) -> int:
+    """Serve the page until interrupted."""
+    what = Path(DEFAULT_CASE) if args.what is None else args.what
+    folders, case = None, None
+    if what.is_dir():
+        if not (what / "sweeps").is_dir():
+            check_complete(what)
+        from lobule.experiments.browser.recording import runs_of
+
+        folders = runs_of(what)
+    else:
+        case = load_case(str(what))
+    from lobule.experiments.browser.serve import serve
+
+    _say_when_cold()
+    serve(case, folders, args.port, not args.no_open)
+    return DONE
+
+
 def plot(args: argparse.Namespace) -> int:
     """Draw the figures of a run or of a sweep, or a film of a run."""
     if args.movie or args.frames is not None or args.fps is not None:

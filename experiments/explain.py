@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lobule.case import Case
 from lobule.doses import (
@@ -16,6 +17,9 @@ from lobule.doses import (
     Treatment,
 )
 from lobule.experiments.evidence import Value, read_evidence
+
+if TYPE_CHECKING:
+    from lobule.agents.rules import RuleSet
 
 GENOTYPES = {
     "mouse": {"wild-type": "wild-type", "hfe-knockout": "Hfe-/-"},
@@ -162,15 +166,21 @@ def _parameters(case: Case) -> Iterator[str]:
         yield f"  {key} = {value:g}{unit} instead of {default:g} ({parameter.meaning})"
 
 
-def _rules(case: Case) -> Iterator[str]:
+def rules_in_words(rules: RuleSet) -> list[str]:
+    """Return a sentence for each of `rules`, in their order, with its source."""
     from lobule.agents.rules import RuleSet
     from lobule.fields import SPECIES
     from lobule.sensing import UNITS
+
+    labels = {species.name: species.label for species in SPECIES} | LABELS
+    return RuleSet(rules.rows, rules.signals, rules.behaviours, UNITS, labels).english()
+
+
+def _rules(case: Case) -> Iterator[str]:
     from lobule.settings import checked_rules
 
     rules = checked_rules(case.rules, case.subject.species, case.parameters)
-    labels = {species.name: species.label for species in SPECIES} | LABELS
-    sentences = RuleSet(rules.rows, rules.signals, rules.behaviours, UNITS, labels).english()
+    sentences = rules_in_words(rules)
     own = {(row["cell"], row["signal"], row["behaviour"]) for row in case.rules}
     yield "Rules (* of this case)"
     for row, sentence in zip(rules.rows, sentences, strict=True):

@@ -282,6 +282,28 @@ class Lobule(mesa.Model):
                 progress(self)
         return self
 
+    def amend(self, case: Case) -> None:
+        """Go on with `case`, which may differ from the model's own in what is still to come.
+
+        The run is then the one that `case` would have given from its start: treatments can be added from now
+        on, and the clock be drawn out.
+
+        Raises
+        ------
+        InputError
+            If `case` has another subject, tissue, diet, parameters or rules, or another past.
+        """
+        events = case.events()
+        for part in ("subject", "tissue", "diet", "parameters", "rules"):
+            if getattr(case, part) != getattr(self.case, part):
+                raise InputError(f"{part} -> cannot be changed while a run goes on; start it anew")
+        same_past = events[: self.next_event] == self._events[: self.next_event]
+        to_come = events[self.next_event :]
+        comes_late = bool(to_come) and to_come[0][0] < self.hours - TOLERANCE_HOURS
+        if not same_past or comes_late or case.clock.step_at(int(self.tick))[0] != self.hours:
+            raise InputError(f"the run is at hour {self.hours:g} -> what came before cannot be changed")
+        self.case, self._events = case, events
+
     def kill(self, cell: Cell) -> None:
         """Let one cell die: its iron stays in the account, as debris of its site."""
         name = cell.table.name

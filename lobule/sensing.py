@@ -58,6 +58,22 @@ def rule_set(values: Any, changes: Iterable[Rule] = ()) -> RuleSet:
     return RuleSet(merge(read_rules(RULES_FILE), changes), SIGNALS, bases, UNITS)
 
 
+def own_signals(
+    tables: dict[str, CellTable], toxin: NDArray[np.float64], systemic_factor: float
+) -> dict[str, NDArray[np.float64]]:
+    """Return what cells sense of themselves, by type, each of shape (n_own_signals, n_cells).
+
+    The rows are in the order of ``SIGNALS`` of the cell's file; the arguments are those of
+    :meth:`Senses.behaviours`.
+    """
+    h, m = tables["hepatocyte"], tables["macrophage"]
+    factor = np.full(len(m), systemic_factor)
+    return {
+        "hepatocyte": np.stack((h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin)),
+        "macrophage": np.stack((m["iron"], m["engulfed"], m["engulfed_msc"], factor)),
+    }
+
+
 class Senses:
     """Evaluates the rules of every cell once a step.
 
@@ -96,12 +112,7 @@ class Senses:
         -----
         The pseudo-cell ``monocyte`` has one row a site.
         """
-        h, m = tables["hepatocyte"], tables["macrophage"]
-        factor = np.full(len(m), systemic_factor)
-        own = {
-            "hepatocyte": np.stack((h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin)),
-            "macrophage": np.stack((m["iron"], m["engulfed"], m["engulfed_msc"], factor)),
-        }
+        own = own_signals(tables, toxin, systemic_factor)
         result = {"monocyte": self._evaluate("monocyte", site_signals, self._everywhere)}
         for name, table in tables.items():
             result[name] = self._evaluate(name, site_signals, table["site"], own.get(name))

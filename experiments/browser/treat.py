@@ -1,0 +1,145 @@
+"""The pane that gives treatments: a form made from their declarations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Union, get_args, get_origin
+
+import solara
+
+from lobule.doses import Dose, Section, Treatment
+from lobule.experiments.browser.controls import Button
+from lobule.experiments.browser.desk import Desk
+
+WORDS = {
+    "msc": "Mesenchymal stem cells",
+    "ev": "Extracellular vesicles",
+    "phlebotomy": "Phlebotomy",
+    "transfusion": "Transfusion",
+    "chelator": "Iron chelator",
+    "toxin": "Toxin (CCl4)",
+    "diet": "Diet",
+    "alcohol": "Alcohol",
+}
+#: What the form starts with where the declaration has no default: a usual dose by species.
+USUAL: dict[str, dict[str, Any]] = {
+    "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg_per_kg": 30.0, "grams_per_day": 0.1},
+    "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg_per_kg": 30.0, "grams_per_day": 2.0},
+    "human": {"cells": 1e8, "particles": 1e12, "volume_ml": 450.0, "mg_per_kg": 20.0, "grams_per_day": 60.0},
+}
+for _usual in USUAL.values():
+    _usual |= {"dose": 1.0, "iron_percent": 0.02}
+_SCHEDULE = tuple(Dose.model_fields)
+
+
+def kinds() -> dict[str, type[Section]]:
+    """Return the declaration of every treatment by its kind."""
+    return {get_args(c.model_fields["kind"].annotation)[0]: c for c in get_args(get_args(Treatment)[0])}
+
+
+def fields(kind: str) -> dict[str, Any]:
+    """Return the fields of a treatment that the form asks for: its declared ones but the schedule."""
+    return {name: f for name, f in kinds()[kind].model_fields.items() if name not in (*_SCHEDULE, "kind")}
+
+
+def initial(kind: str, species: str) -> dict[str, Any]:
+    """Return what the form of `kind` starts with."""
+    start = {}
+    for name, field in fields(kind).items():
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
+        start[name] = (
+            field.default
+            if not field.is_required()
+            else choices[0]
+            if choices
+            else USUAL[species].get(name, 0.0)
+        )
+    return start
+
+
+def label(name: str) -> str:
+    """Return the words for a field."""
+    units = {"_ml": " (mL)", "_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_percent": " (%)"}
+    words = {
+        "mg_per_kg": "dose (mg/kg)",
+        "hours": "over (hours)",
+        "dose": "dose (mL/kg)",
+        "grams_per_day": "grams a day",
+    }
+    if name in words:
+        return words[name].capitalize()
+    for end, unit in units.items():
+        if name.endswith(end):
+            return name.removesuffix(end).replace("_", " ").capitalize() + unit
+    return name.replace("_", " ").capitalize()
+
+
+@solara.component
+def TreatPane(desk: Desk, species: str) -> None:
+    """Choose a treatment, its dose and who gets it, and give it."""
+    kind, form = solara.use_reactive("msc"), solara.use_reactive(initial("msc", species))
+    again, every, who = solara.use_reactive(False), solara.use_reactive(7.0), solara.use_reactive("A")
+    frame = desk.frame.value
+
+    def choose(value: str) -> None:
+        new = next(key for key, words in WORDS.items() if words == value)
+        kind.set(new)
+        form.set(initial(new, species))
+
+    solara.HTML(tag="h2", unsafe_innerHTML="Give something now")
+    solara.Select(
+        "Treatment", values=[WORDS[k] for k in kinds()], value=WORDS[kind.value], on_value=choose, dense=True
+    )
+    for name, field in fields(kind.value).items():
+        Field(name, field, form)
+    solara.Checkbox(label="and again, regularly", value=again)
+    if again.value:
+        solara.InputFloat("Every (days)", value=every)
+    if frame is not None and frame.has_branch:
+        solara.Select("To", values=["A", "B", "both"], value=who, dense=True)
+
+    def give() -> None:
+        dose = {"kind": kind.value, **form.value}
+        if again.value:
+            dose["every_days"] = every.value
+        arm = {"A": "main", "B": "branch", "both": "both"}[who.value if frame and frame.has_branch else "A"]
+        desk.player.do(lambda session: session.treat([dose], arm))
+
+    with solara.Div(classes=["lobule-row"]):
+        Button(f"Give {WORDS[kind.value].lower() if kind.value != 'toxin' else 'toxin'}", give, strong=True)
+    solara.HTML(
+        tag="p",
+        classes=["lobule-quiet"],
+        unsafe_innerHTML="It is given before the next step; Undo takes it back.",
+    )
+    solara.HTML(tag="h2", unsafe_innerHTML="Given so far")
+    rows = [
+        f"<tr><td>day {hours / 24.0:.4g}</td><td>{text}</td></tr>"
+        for hours, text in (frame.log if frame else ())
+    ]
+    solara.HTML(
+        tag="div", unsafe_innerHTML=f"<table>{''.join(rows[-20:])}</table>" if rows else "nothing yet"
+    )
+
+
+@solara.component
+def Field(name: str, field: Any, form: solara.Reactive[dict[str, Any]]) -> None:
+    """Ask for one field."""
+
+    def change(value: Any) -> None:
+        form.set({**form.value, name: value})
+
+    annotation = field.annotation
+    if get_origin(annotation) is Union:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Literal:
+        solara.Select(
+            label(name),
+            values=list(get_args(annotation)),
+            value=form.value[name],
+            on_value=change,
+            dense=True,
+        )
+    elif annotation is bool:
+        solara.Checkbox(label=label(name), value=form.value[name], on_value=change)
+    else:
+        solara.InputFloat(label(name), value=form.value[name], on_value=change)
