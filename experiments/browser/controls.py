@@ -62,14 +62,14 @@ def Clock(desk: Desk) -> None:
 def Button(
     label: str, act: Callable[[], object], said: str = "", strong: bool = False, disabled: bool = False
 ) -> None:
-    """A small button; `said` is its name for the tooltip and the screen reader."""
+    """A small button; `said` is what the tooltip tells."""
     button = solara.v.Btn(
         children=[label],
         small=True,
         depressed=True,
         color="primary" if strong else "",
         disabled=disabled,
-        attributes={"aria-label": said or label, "title": said or label},
+        attributes={"title": said or label},
     )
     solara.v.use_event(button, "click", lambda *_: act())
 

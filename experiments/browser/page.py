@@ -25,7 +25,7 @@ WHO = {"main": "A", "branch": "B", "difference": "A minus B"}
 
 
 @solara.component
-def Page(make: Callable[[], Played]) -> None:
+def Page(make: Callable[[], Played], height: str = "100vh") -> None:
     """Show a session that `make` returns, one for each visitor; it ends when the page is closed."""
     desk = solara.use_memo(lambda: Desk(make()), [])
     dark = solara.use_reactive(False)
@@ -42,7 +42,8 @@ def Page(make: Callable[[], Played]) -> None:
     if frame is None:
         solara.HTML(tag="div", classes=["lobule-wait"], unsafe_innerHTML="Building the lobule ...")
         return
-    with solara.Div(classes=["lobule", "dark"] if dark.value else ["lobule"]):
+    classes = ["lobule", "dark"] if dark.value else ["lobule"]
+    with solara.Div(classes=classes, style={"--height": height}):
         Keys(event_pressed=lambda key: press(desk, key))
         Header(desk, dark)
         Aside(desk, changes)

@@ -117,7 +117,10 @@ def TreatPane(desk: Desk, species: str) -> None:
         for hours, text in (frame.log if frame else ())
     ]
     solara.HTML(
-        tag="div", unsafe_innerHTML=f"<table>{''.join(rows[-20:])}</table>" if rows else "nothing yet"
+        tag="div",
+        unsafe_innerHTML=f"<table class='lobule-log'>{''.join(rows[-20:])}</table>"
+        if rows
+        else "nothing yet",
     )
 
 

@@ -103,12 +103,17 @@ def ParameterSlider(
     unit = unit_text(parameter.unit)
     name = key.partition(".")[2].replace("_", " ")
 
-    def change(new: float) -> None:
-        new = min(max(float(f"{new:.4g}"), parameter.low), parameter.high)
-        rest = {k: v for k, v in changes.value.items() if k != key}
-        changes.set(rest if abs(new - usual) <= 1e-9 * abs(usual) else {**rest, key: new})
+    span = parameter.high - parameter.low
+    place = round(POSITIONS * (value - parameter.low) / span) if span else 0
 
-    if parameter.low == parameter.high:
+    def move(to: int) -> None:
+        """Take the value at position `to`; where it already is, it may be between two positions."""
+        if to != place:
+            rest = {k: v for k, v in changes.value.items() if k != key}
+            new = float(f"{parameter.low + span * to / POSITIONS:.4g}")
+            changes.set({**rest, key: min(max(new, parameter.low), parameter.high)})
+
+    if not span:
         return
     title = in_words(key, parameter, species)
     mark = "<b>" if key in changes.value else ""
@@ -119,12 +124,11 @@ def ParameterSlider(
         unsafe_innerHTML=f"{mark}{name}{mark.replace('<', '</')} <span>{value:.4g} {unit}</span>",
     )
     solara.v.Slider(
-        v_model=value,
-        min=parameter.low,
-        max=parameter.high,
-        step=(parameter.high - parameter.low) / POSITIONS,
+        v_model=place,
+        min=0,
+        max=POSITIONS,
         hide_details=True,
         dense=True,
         attributes={"aria-label": title, "title": title},
-        on_v_model=change,
+        on_v_model=move,
     )
