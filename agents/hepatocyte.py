@@ -69,7 +69,7 @@ PARAMETERS = Parameters(
     cyp2e1_width=Parameter(0.05, "-", 0.01, 0.2, "width of that edge", "assumed"),
 )  # fmt: skip
 
-SIGNALS = {"labile_excess": "fold", "redox_excess": "fold", "peroxide": "-", "toxin": "-"}
+SIGNALS = {"labile_excess": "fold", "redox_excess": "fold", "peroxide": "-", "toxin": "-", "ethanol": "-"}
 #: Behaviour: unit, and the value without signals (a parameter's name where it is a number of its own).
 BEHAVIOURS: dict[str, tuple[str, float | str]] = {
     "oxidative_load": ("fold", 0.0),

@@ -55,7 +55,13 @@ PARAMETERS = Parameters(
     motility=Parameter(0.2, "1/h", 0.0, 2.0, "moves to a neighbouring site up the alarm signal", "assumed: 23 um every five hours"),
 )  # fmt: skip
 
-SIGNALS = {"cell_iron": "fmol", "engulfed": "bodies", "engulfed_msc": "bodies", "systemic_factor": "-"}
+SIGNALS = {
+    "cell_iron": "fmol",
+    "engulfed": "bodies",
+    "engulfed_msc": "bodies",
+    "systemic_factor": "-",
+    "endotoxin": "-",
+}
 BEHAVIOURS: dict[str, tuple[str, float | str]] = {
     "to_m1": ("1/h", 0.0),
     "to_m2": ("1/h", "to_m2"),

@@ -132,7 +132,7 @@ class Ours:
     def advance(self) -> None:
         """Advance by one step."""
         h, table = self.hour, self.table
-        b = h.senses.behaviours(h.site_signals, self.tables, h.toxin, 0.0)["hepatocyte"]
+        b = h.senses.behaviours(h.site_signals, self.tables, h.toxin, h.toxin, 0.0, 0.0)["hepatocyte"]
         named = {
             **vars(h),
             **self.outputs,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lobule.case import Case
 from lobule.doses import (
+    AlcoholChange,
     ChelatorDose,
     DietChange,
     EVDose,
@@ -49,6 +50,8 @@ LABELS = {
     "engulfed": "engulfed dead cells",
     "engulfed_msc": "engulfed MSC",
     "systemic_factor": "systemic factor",
+    "ethanol": "alcohol",
+    "endotoxin": "endotoxin of the gut",
     "to_m1": "the turn to M1",
     "to_m2": "the turn to M2",
     "back_to_m1": "the turn from M2 back to M1",
@@ -101,6 +104,9 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
         case DietChange():
             what = f"a diet with {dose.iron_percent:g} % iron from then on"
+        case AlcoholChange():
+            grams = dose.grams_per_day
+            what = f"{grams:g} g of alcohol a day from then on" if grams else "no alcohol from then on"
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
     times = len(dose.due_hours(end_hours))

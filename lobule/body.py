@@ -48,6 +48,8 @@ BODY = Parameters(
     stores_half=Parameter(2.0, "-", 0.5, 5.0, "liver iron over normal at which that answer is half", "assumed"),
     hepcidin_il6=Parameter(4.0, "-", 0.0, 20.0, "largest rise of hepcidin by interleukin 6", "assumed"),
     il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
+    alcohol_half=Parameter(10.0, "g/kg/d", 0.3, 30.0, "drinking that counts as 1: at which its effects on hepcidin and macrophages are half of their largest", "assumed: mice take up to 20; man: 60 g a day, where harm begins; rodents burn ethanol some ten times as fast", {"rat": 8.0, "human": 0.8}),
+    hepcidin_alcohol=Parameter(1.0, "-", 0.0, 1.0, "largest share of hepcidin that drinking takes away", "assumed, so that it is halved at alcohol_half; alcohol lowers hepcidin in mice and drinkers (Harrison-Findik 2006, recalled)"),
     hfe_response=Parameter(0.25, "-", 0.05, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007); man: fit to the liver iron of men with HFE at 50 (9-14 mg/g)", {"human": 0.08}),
     hepcidin_reference=Parameter(60.0, "ng/mL", 10.0, 300.0, "hepcidin reported at the normal level", "median 65 (women) to 112 (men) ng/mL (Ganz 2008); assays differ tenfold", {"human": 90.0}),
     diet_normal=Parameter(0.02, "%", 0.003, 0.1, "iron of the diet that the reference absorbs from", "Zhou 1998", {"human": 0.003}),
@@ -115,6 +117,10 @@ class LiverSigns:
     transferrin_uptake: float
 
 
+#: Signals of the body that a snapshot holds.
+STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol")
+
+
 class Body:
     """One organism: its pools are in the ledger, its signals here.
 
@@ -147,6 +153,7 @@ class Body:
         self.ferroportin = self._ferroportin(self.hepcidin)
         self.alt = values.alt_baseline
         self.diet_percent = values.diet_normal
+        self.alcohol = 0.0  # g of ethanol a day
 
     def initial_pools(self) -> dict[str, float]:
         """Return the iron of a healthy subject of this age outside the liver, umol."""
@@ -177,6 +184,11 @@ class Body:
         """Haemoglobin, g/L."""
         grams = self.ledger.pool["red_cells"] / UMOL_PER_UG * 1e-3 / self.values.haemoglobin_iron
         return grams / (self.reference.blood_volume * 1e-3)
+
+    @property
+    def drinking(self) -> float:
+        """Alcohol per body weight over `alcohol_half`."""
+        return self.alcohol / (self.reference.body_weight * 1e-3 * self.values.alcohol_half)
 
     @property
     def hepcidin_level(self) -> float:
@@ -283,6 +295,7 @@ class Body:
         transferrin = self.saturation / p.normal_saturation
         target = self.response * (p.hepcidin_stores * stores + (1.0 - p.hepcidin_stores) * transferrin)
         target += p.hepcidin_il6 * liver.il6 / (liver.il6 + p.il6_half)
+        target *= 1.0 - p.hepcidin_alcohol * self.drinking / (1.0 + self.drinking)
         self.hepcidin += (target - self.hepcidin) * (1.0 - math.exp(-LN2 * dt / p.hepcidin_half_life))
         wanted = self._ferroportin(self.hepcidin)
         self.ferroportin += (wanted - self.ferroportin) * (
@@ -297,7 +310,7 @@ class Body:
 
     def state(self) -> dict[str, float]:
         """Return the signals as plain values."""
-        return {name: getattr(self, name) for name in ("hepcidin", "ferroportin", "alt", "diet_percent")}
+        return {name: getattr(self, name) for name in STATE}
 
     def restore(self, state: dict[str, float], hours: float) -> None:
         """Set the signals from :meth:`state` at `hours` after the start."""

@@ -18,7 +18,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lobule.casefile import explain_errors, read_toml, to_toml
-from lobule.doses import HOURS_PER_DAY, LARGEST_VOLUME_ML, TOLERANCE_HOURS, Section, Treatment
+from lobule.doses import (
+    HOURS_PER_DAY,
+    LARGEST_ALCOHOL_G,
+    LARGEST_VOLUME_ML,
+    TOLERANCE_HOURS,
+    Section,
+    Treatment,
+)
 from lobule.errors import InputError, nearest, shown
 from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
@@ -96,6 +103,9 @@ class Case(Section):
                 raise ValueError(
                     f"{at}.volume_ml = {volume:g} -> in a {species} at most {largest:g} mL at once"
                 )
+            drunk, most = getattr(dose, "grams_per_day", 0.0), LARGEST_ALCOHOL_G[species]
+            if drunk > most:
+                raise ValueError(f"{at}.grams_per_day = {drunk:g} -> in a {species} at most {most:g} g a day")
         for i, day in enumerate(self.record.snapshot_days):
             if day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS:
                 raise ValueError(f"record.snapshot_days.{i} = {day:g} -> the run ends after {days:g} days")

@@ -15,6 +15,8 @@ TOLERANCE_HOURS = 1e-6
 
 # Blood that can be drawn or given at once without it being a typing error (mL).
 LARGEST_VOLUME_ML = {"mouse": 1.0, "rat": 10.0, "human": 1500.0}
+# Ethanol that can be drunk in a day (g).
+LARGEST_ALCOHOL_G = {"mouse": 1.0, "rat": 10.0, "human": 600.0}
 
 
 class Section(BaseModel):
@@ -126,8 +128,16 @@ class DietChange(Dose):
     """Iron, percent of the diet's mass."""
 
 
+class AlcoholChange(Dose):
+    """Another habit of drinking from this day on."""
+
+    kind: Literal["alcohol"]
+    grams_per_day: float = Field(ge=0)
+    """Ethanol drunk in a day (g); 0 when drinking stops."""
+
+
 Treatment = Annotated[
-    MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange,
+    MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange | AlcoholChange,
     Field(discriminator="kind"),
 ]
 

@@ -269,7 +269,9 @@ class Lobule(mesa.Model):
         """Evaluate all rules for the state as it is; see :meth:`Senses.behaviours`."""
         p = self.values["msc"]
         factor = levels["lung_msc"] / (self.body.reference.body_weight * p.lung_reference)
-        return self._senses.behaviours(self.site_signals(), self.population.tables, toxin, factor)
+        tables, drinking = self.population.tables, self.body.drinking
+        ethanol = drinking * self._cyp2e1[tables["hepatocyte"]["site"]]
+        return self._senses.behaviours(self.site_signals(), tables, toxin, ethanol, drinking, factor)
 
     def run(self, days: float | None = None, progress: Callable[[Lobule], None] | None = None) -> Self:
         """Run for `days` more, or to the end of the case; `progress` is called after each step."""

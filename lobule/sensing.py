@@ -59,7 +59,11 @@ def rule_set(values: Any, changes: Iterable[Rule] = ()) -> RuleSet:
 
 
 def own_signals(
-    tables: dict[str, CellTable], toxin: NDArray[np.float64], systemic_factor: float
+    tables: dict[str, CellTable],
+    toxin: NDArray[np.float64],
+    ethanol: NDArray[np.float64],
+    drinking: float,
+    systemic_factor: float,
 ) -> dict[str, NDArray[np.float64]]:
     """Return what cells sense of themselves, by type, each of shape (n_own_signals, n_cells).
 
@@ -67,10 +71,10 @@ def own_signals(
     :meth:`Senses.behaviours`.
     """
     h, m = tables["hepatocyte"], tables["macrophage"]
-    factor = np.full(len(m), systemic_factor)
+    factor, endotoxin = np.full(len(m), systemic_factor), np.full(len(m), drinking / (1.0 + drinking))
     return {
-        "hepatocyte": np.stack((h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin)),
-        "macrophage": np.stack((m["iron"], m["engulfed"], m["engulfed_msc"], factor)),
+        "hepatocyte": np.stack((h["labile_fold"] - 1.0, h["redox"] - 1.0, h["peroxide"], toxin, ethanol)),
+        "macrophage": np.stack((m["iron"], m["engulfed"], m["engulfed_msc"], factor, endotoxin)),
     }
 
 
@@ -95,6 +99,8 @@ class Senses:
         site_signals: NDArray[np.float64],
         tables: dict[str, CellTable],
         toxin: NDArray[np.float64],
+        ethanol: NDArray[np.float64],
+        drinking: float,
         systemic_factor: float,
     ) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Return every behaviour of every cell, by cell type and name, each of shape (n_cells,).
@@ -105,6 +111,10 @@ class Senses:
             The signals of :data:`SITE_SIGNALS` at each site.
         toxin : ndarray, shape (n_hepatocytes,)
             Carbon tetrachloride times CYP2E1 at each hepatocyte.
+        ethanol : ndarray, shape (n_hepatocytes,)
+            Alcohol times CYP2E1 at each hepatocyte.
+        drinking : float
+            Alcohol over that of half effect, which lets endotoxin of the gut through to macrophages.
         systemic_factor : float
             Factor from MSC held in the lung, the same for all macrophages.
 
@@ -112,7 +122,7 @@ class Senses:
         -----
         The pseudo-cell ``monocyte`` has one row a site.
         """
-        own = own_signals(tables, toxin, systemic_factor)
+        own = own_signals(tables, toxin, ethanol, drinking, systemic_factor)
         result = {"monocyte": self._evaluate("monocyte", site_signals, self._everywhere)}
         for name, table in tables.items():
             result[name] = self._evaluate(name, site_signals, table["site"], own.get(name))

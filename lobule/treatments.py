@@ -6,7 +6,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lobule.agents.declare import Parameter, Parameters
-from lobule.doses import ChelatorDose, DietChange, EVDose, MSCDose, Phlebotomy, ToxinDose, Transfusion
+from lobule.doses import (
+    AlcoholChange,
+    ChelatorDose,
+    DietChange,
+    EVDose,
+    MSCDose,
+    Phlebotomy,
+    ToxinDose,
+    Transfusion,
+)
 from lobule.units import LN2, PL_PER_ML, UMOL_PER_FMOL, UMOL_PER_UG
 
 if TYPE_CHECKING:
@@ -179,6 +188,13 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
         case DietChange():
             body.diet_percent = treatment.iron_percent
             return f"diet of {treatment.iron_percent:g} % iron"
+        case AlcoholChange():
+            body.alcohol = treatment.grams_per_day
+            return (
+                f"{treatment.grams_per_day:g} g alcohol a day"
+                if treatment.grams_per_day
+                else "no more alcohol"
+            )
     raise TypeError(f"no such treatment: {treatment!r}")
 
 
