@@ -24,16 +24,21 @@ def test_no_alcohol_is_the_same_as_no_word_of_it():
 
 
 def test_drinking_halves_hepcidin_at_its_half_dose_and_it_comes_back():
-    sober = mouse().run(days=10)
-    model = mouse(drinks(0.15), drinks(0.0, day=7.0))
-    model.run(days=7)
+    model, sober = mouse(drinks(0.13), drinks(0.0, day=2.0)), mouse()
+    model.run(days=2)
+    sober.run(days=2)
     assert 0.9 < model.body.drinking < 1.2
-    lowered = 1.0 / (1.0 + model.body.drinking)
-    at_week = mouse().run(days=7)
-    assert model.body.hepcidin / at_week.body.hepcidin == pytest.approx(lowered, rel=0.15)
-    model.run(days=3)
+    assert model.body.hepcidin / sober.body.hepcidin == pytest.approx(0.5, abs=0.08)
+    model.run(days=5)
+    sober.run(days=5)
     assert model.body.drinking == 0.0
     assert model.body.hepcidin / sober.body.hepcidin == pytest.approx(1.0, abs=0.1)
+
+
+def test_less_hepcidin_means_more_liver_iron():
+    drunk, sober = mouse(drinks(0.13)).run(days=7), mouse().run(days=7)
+    assert drunk.readouts()["lic_mg_per_g"] > 1.02 * sober.readouts()["lic_mg_per_g"]
+    assert abs(drunk.ledger_error()) < 1e-9
 
 
 def test_oxidative_load_rises_in_zone_3():
