@@ -1,4 +1,5 @@
 # make demo      a treated haemochromatosis mouse, from a bare checkout to pictures
+# make view      the same mouse in the browser
 # make test      the quick tests        make slow   the long ones
 # make lint      style and types
 # Choose an interpreter (3.11 or later) with PYTHON=..., another environment with VENV=...
@@ -10,10 +11,13 @@ BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NEEDS = lobule needs Python 3.11 or later; name one with PYTHON=, as in: make demo PYTHON=python3.12
 
-.PHONY: demo test slow lint clean
+.PHONY: demo view test slow lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lobule run $(CASE)
+
+view: $(VENV)/.installed-view
+	$(BIN)/lobule view $(CASE)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"
@@ -42,6 +46,10 @@ $(VENV)/.made:
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(INSTALL) -e .
 	touch $@
+
+$(VENV)/.installed-view: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) -e ".[view]"
+	touch $(VENV)/.installed $@
 
 $(VENV)/.installed-test: $(VENV)/.made pyproject.toml constraints.txt
 	$(INSTALL) -e ".[test]"

@@ -19,6 +19,7 @@ SECTIONS = {
     "scale": "benchmarks.scale",
     "start-up": "benchmarks.startup",
     "sweeps": "benchmarks.sweeps",
+    "page": "benchmarks.browser",
 }
 
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"

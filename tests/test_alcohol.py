@@ -1,4 +1,4 @@
-"""Alcohol: what drinking does to hepatocytes, macrophages and hepcidin, and that it ends when drinking does."""
+"""Alcohol: what drinking does to hepatocytes, macrophages and hepcidin, and that it ends with it."""
 
 import numpy as np
 import pytest
@@ -74,9 +74,7 @@ def test_a_snapshot_remembers_the_drinking(tmp_path):
     assert abs(model.ledger_error()) < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("grams", "words"), [(-1.0, "must be at least 0"), (3.0, "at most 1 g a day")]
-)
+@pytest.mark.parametrize(("grams", "words"), [(-1.0, "must be at least 0"), (3.0, "at most 1 g a day")])
 def test_impossible_amounts_are_refused(grams, words):
     with pytest.raises(InputError, match=words):
         mouse(drinks(grams))

@@ -148,7 +148,7 @@ def test_a_branch_goes_beside_and_its_difference_is_shown(visitor):
     visitor.reach(2)
     assert visitor.pixels(0) != visitor.pixels(1)
     visitor.page.locator('[aria-label="which lobule map 2 shows"]').locator("..").click()
-    visitor.page.locator(".menuable__content__active .v-list-item").filter(has_text="A minus B").click()
+    visitor.page.locator(".menuable__content__active .v-list-item").filter(has_text="A − B").click()
     visitor.page.wait_for_timeout(400)
     text = visitor.page.locator(".lobule-bar").nth(1).inner_text()
     low, high = re.findall(r"-?[\d.e-]+", text.replace("−", "-"))[:2]

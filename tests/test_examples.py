@@ -42,7 +42,23 @@ def zonal_iron(found: dict[str, Any]) -> None:
     assert np.all(np.diff(found["by_zone"].sel(day=14.0)) < 0.0)
 
 
-CHECKS: list[Callable[[dict[str, Any]], None]] = [dose_response, paired_arms, screening, zonal_iron]
+def mesa_view(found: dict[str, Any]) -> None:
+    solara = pytest.importorskip("solara", reason="solara, of the extra 'view', is not installed")
+    model = found["Watched"]()
+    for _ in range(3):
+        model.step()
+    assert len(model.datacollector.get_model_vars_dataframe()) == 3
+    _, context = solara.render(found["Page"](), handle_error=False)
+    context.close()
+
+
+CHECKS: list[Callable[[dict[str, Any]], None]] = [
+    dose_response,
+    paired_arms,
+    screening,
+    zonal_iron,
+    mesa_view,
+]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -192,4 +192,4 @@ class Desk:
     def _heading(view: View, has_branch: bool) -> str:
         if not has_branch:
             return ""
-        return {"main": "A", "branch": "B", "difference": "A minus B"}[view.of]
+        return {"main": "A", "branch": "B", "difference": "A − B"}[view.of]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from lobule.experiments import style
@@ -16,8 +17,8 @@ _SHAPES = {
 }
 
 
-def legend(pictures: Sequence[dict[str, Any]], dark: bool) -> str:
-    """Return the legend of the first of `pictures` that shows cells; nothing where none does."""
+def legend(pictures: Sequence[dict[str, Any]], treatments: Sequence[dict[str, Any]], dark: bool) -> str:
+    """Return the legend of the first of `pictures` with cells, of collagen, and of the treatments marked."""
     counted: list[int] = next((p["counts"] for p in pictures if p["counts"]), [])
     entries = [
         f"<span>{_shape(mark, dark)}{mark.label}: {count}</span>"
@@ -28,6 +29,12 @@ def legend(pictures: Sequence[dict[str, Any]], dark: bool) -> str:
         line = f'<rect y="3" width="16" height="4" fill="{style.COLLAGEN}"/>'
         entries.append(
             f'<span><svg width="16" height="10" aria-hidden="true">{line}</svg>collagen, to scale</span>'
+        )
+    for mark in treatments:
+        colour = "#bbbbbb" if dark and mark["colour"] == style.MUTED else mark["colour"]
+        line = f'<path d="M1 1h8l-4 7z" fill="{colour}"/>'
+        entries.append(
+            f'<span><svg width="10" height="10" aria-hidden="true">{line}</svg>{escape(mark["label"])}</span>'
         )
     return "".join(entries)
 

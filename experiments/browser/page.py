@@ -21,7 +21,7 @@ from lobule.experiments.browser.tune import CasePane, ParameterPane
 from lobule.experiments.browser.widgets import Curves, Keys, TissueMap
 
 STYLE = Path(__file__).with_name("style.css")
-WHO = {"main": "A", "branch": "B", "difference": "A minus B"}
+WHO = {"main": "A", "branch": "B", "difference": "A − B"}
 
 
 @solara.component
@@ -156,6 +156,7 @@ def Main(desk: Desk, dark: bool) -> None:
     """Maps and curves."""
     frame = desk.frame.value
     assert frame is not None
+    treatments = frame.courses[0]["marks"] if frame.courses else []
     with solara.v.Html(tag="main"):
         with solara.Div(classes=["lobule-maps"]):
             for panel in (0, 1):
@@ -174,7 +175,9 @@ def Main(desk: Desk, dark: bool) -> None:
                 )
             else:
                 solara.HTML(
-                    tag="div", classes=["lobule-legend"], unsafe_innerHTML=legend(frame.pictures, dark)
+                    tag="div",
+                    classes=["lobule-legend"],
+                    unsafe_innerHTML=legend(frame.pictures, treatments, dark),
                 )
             CourseChoice(desk)
         with solara.Div(classes=["lobule-below"]):

@@ -50,7 +50,7 @@ def quantities() -> dict[str, Quantity]:
     found = [
         Quantity(
             TISSUE,
-            "Tissue (Perls, Sirius red)",
+            "Stained tissue",
             "fmol per cell",
             "perls",
             "the tissue as a histologist would stain it: iron blue, collagen red",

@@ -31,13 +31,13 @@ def iron(model: Lobule) -> float:
 class Watched(Lobule):
     """A lobule with a data collector, as Mesa's plots want it."""
 
-    def __init__(self, case="hfe-mouse", *, rng=1, lobules=1):
+    def __init__(self, case: str = "hfe-mouse", *, rng: int = 1, lobules: int = 1) -> None:
         import mesa
 
         super().__init__(case, rng=rng, settings={"tissue.lobules": lobules})
         self.datacollector = mesa.DataCollector(model_reporters={"liver iron (mg/g)": iron})
 
-    def step(self):
+    def step(self) -> None:
         """Advance by one step and note the iron."""
         super().step()
         self.datacollector.collect(self)
