@@ -36,7 +36,7 @@ def run(section: Section) -> None:
     if chromium is None:
         section.remark("no Chromium, or no Playwright: the page is not measured")
         return
-    case = load_case(CASE, SETTINGS)
+    case = load_case(CASE, SETTINGS).with_days(365)[0]
     model = build_model(case, 1)
     section.say(f"page: a lobule of {model.tissue.n_sites} sites")
     for _ in range(50):

@@ -54,10 +54,10 @@ def mesa_view(found: dict[str, Any]) -> None:
 
 CHECKS: list[Callable[[dict[str, Any]], None]] = [
     dose_response,
+    mesa_view,
     paired_arms,
     screening,
     zonal_iron,
-    mesa_view,
 ]
 
 

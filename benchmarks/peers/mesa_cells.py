@@ -144,7 +144,7 @@ class Hepatocyte(mesa.Agent):
 
     def sense(self) -> list[float]:
         """Return the behaviours."""
-        own = [self.labile_fold - 1.0, self.redox - 1.0, self.peroxide, self.toxin]
+        own = [self.labile_fold - 1.0, self.redox - 1.0, self.peroxide, self.toxin, self.toxin]
         return self.model.rules(self.model.signals[self.site] + own)
 
     def export(self, factor: float) -> None:

@@ -151,7 +151,7 @@ class Macrophage(mesa.Agent):
     def emit(self) -> None:
         """Sense, secrete and clear."""
         model, site, p = self.model, self.site, self.model.m
-        own = [self.iron, self.engulfed, self.engulfed_msc, 0.0]
+        own = [self.iron, self.engulfed, self.engulfed_msc, 0.0, 0.0]
         self.b = b = model.macrophage_rules(model.signals[site] + own)
         source = model.source[site]
         model.uptake[site][_L["ev"]] += p.ev_uptake

@@ -48,7 +48,7 @@ class Columns:
         """Advance by one step."""
         h, s, p = self.hour, self.state, self.hour.p
         death, senescence, division = h.draws(s["key"])
-        own = (s["labile_fold"] - 1.0, s["redox"] - 1.0, s["peroxide"], h.toxin)
+        own = (s["labile_fold"] - 1.0, s["redox"] - 1.0, s["peroxide"], h.toxin, h.toxin)
         b = behaviours(h, np.column_stack((h.site_signals[s["site"]], *own)))
         self._export(b["iron_export"])
         self._store()

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,7 @@ def serve(
     port = free_port(port)
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
+    warnings.filterwarnings("ignore", message="Cookies with samesite=none")  # loopback has no https
     try:
         import uvicorn
         from solara.server import settings
