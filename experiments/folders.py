@@ -130,8 +130,8 @@ def _seal(path: Path) -> list[Any]:
     return [len(content), hashlib.sha256(content).hexdigest()]
 
 
-def damage(folder: Path) -> str:
-    """Return what is wrong with the folder of a run that should be complete; nothing when all is well.
+def damage(folder: Path, run: str | None = None) -> str:
+    """Return what is wrong with the folder of a run that should be complete, and `run` where that is given.
 
     Results are held against their SHA-256; of snapshots, which are large, only the size is looked at.
     """
@@ -141,6 +141,8 @@ def damage(folder: Path) -> str:
             return "is not complete"
         if manifest["seal"] != manifest_seal(manifest):
             return f"{MANIFEST} is not what was written"
+        if run is not None and manifest["run"] != run:
+            return f"holds another run, {manifest['run']}"
         files = manifest["files"]
         for name in (*RESULTS, *(name for name in files if name not in RESULTS)):
             path, seal = folder / name, files[name]

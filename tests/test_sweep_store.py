@@ -505,3 +505,39 @@ def test_the_table_is_the_same_whatever_the_order_of_work(whole: Path, tmp_path:
     small_sweep(other, seeds=[1], parameters={"subject.age_days": list(reversed(AGES))})
     small_sweep(other)
     assert table_bytes(other, tmp_path) == table_bytes(whole, tmp_path)
+
+
+def test_folders_that_were_swapped_are_found_and_done_again(store: Path, whole: Path, tmp_path: Path):
+    one, other = sorted((store / "runs").iterdir())[:2]
+    aside = store / "aside"
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+    assert sorted(Store(store).state([one.name, other.name])[1]) == [one.name, other.name]
+    small_sweep(store)
+    assert table_bytes(store, tmp_path) == table_bytes(whole, tmp_path)
+
+
+def test_a_damaged_plan_is_named_and_one_that_is_gone_is_missed(store: Path):
+    (plan,) = (store / "sweeps").iterdir()
+    text = plan.read_text()
+    plan.write_text(text[:-20])
+    with pytest.raises(InputError, match=f"{plan.name} -> is damaged; run its sweep again"):
+        load_results(store)
+    plan.unlink()
+    with pytest.raises(InputError, match="has 6 runs but no sweep"):
+        load_results(store)
+    small_sweep(store)
+    assert len(load_results(store)) == 6
+
+
+def test_a_value_out_of_range_leaves_no_store_behind(tmp_path: Path):
+    with pytest.raises(InputError):
+        small_sweep(tmp_path / "new", parameters={"hepatocyte.export_rate": [0.02, 5000.0]})
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("key", "said"), [("seed", "seeds come from"), ("title", "does not change")])
+def test_what_cannot_be_varied_is_refused(tmp_path: Path, key: str, said: str):
+    with pytest.raises(InputError, match=said):
+        small_sweep(tmp_path / "new", parameters={key: [1, 2]})

@@ -10,13 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lobule.errors import InputError, nearest, shown
+from lobule.errors import InputError, nearest, one_line, shown
 from lobule.experiments.export.arrays import write_zarr
 from lobule.experiments.export.images import write_ome_tiff
 from lobule.experiments.export.meshes import write_vtk
 from lobule.experiments.export.multicellds import write_multicellds
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.results import Results
+from lobule.experiments.sweeps.store import FOLDERS
 from lobule.files import whole
 
 ROWS_AT_A_TIME = 100_000
@@ -114,13 +115,33 @@ def collect(source: Source, format: str = "parquet", out: str | os.PathLike[str]
     path = base / name if out is None else Path(out)
     if isinstance(source, Results) and not len(source):
         raise InputError(f"{base} -> has no finished run yet")
-    if format in ONE_FILE:
+    if out is not None:
+        _check_out(path, source)
+    try:
+        return _written(source, path, write, format in ONE_FILE)
+    except OSError as error:
+        raise InputError(f"{path} -> cannot be written: {error.strerror or one_line(str(error))}") from None
+
+
+def _check_out(path: Path, source: Source) -> None:
+    """Refuse a place that is taken, that has no folder, or that belongs to the store."""
+    if path.exists() or path.is_symlink():
+        raise InputError(f"--out {path} -> is there already; name a new one")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path} -> there is no folder {path.parent}")
+    if isinstance(source, Results):
+        own = [source.store.path.resolve() / name for name in FOLDERS]
+        if any(path.parent.resolve().is_relative_to(folder) for folder in own):
+            raise InputError(f"--out {path} -> is inside the store's own folders; name another place")
+
+
+def _written(source: Source, path: Path, write: Callable[[Source, Path], None], is_file: bool) -> Path:
+    """Write to `path` in one go."""
+    if is_file:
         if path.is_dir():
             raise InputError(f"--out {path} -> is a folder, not a file")
         write(source, path)
         return path
-    if out is not None and path.exists():
-        raise InputError(f"--out {path} -> is there already; name a new one")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         write(source, partial)

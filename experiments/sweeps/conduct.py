@@ -152,6 +152,8 @@ def conduct(
         If something of the plan is wrong, or the store cannot be used; nothing has been run then.
     """
     display = Display() if display is None else display
+    if not store.exists():
+        _ = plan.runs  # what is wrong with any of them is said before a folder is made
     store.prepare()
     store.save(plan)
     outlook = look(plan, store, only_failed=only_failed, draw=draw)

@@ -95,14 +95,19 @@ def grid_of(number: int, width: float = 4.6, height: float = 3.3) -> tuple[Figur
     return figure, list(axes.flat[:number])
 
 
+INCHES_A_LETTER, INCHES_A_LINE = 0.075, 0.7  # of a legend
+
+
 def arms_legend(figure: Figure, handles: Mapping[str, Any], title: str) -> None:
-    """Name the arms below the panels, and what is drawn of them."""
+    """Name the arms below the panels, as many beside each other as find room, and what is drawn of them."""
+    longest = max(map(len, handles), default=1)
+    room = float(figure.get_figwidth()) / (INCHES_A_LETTER * longest + INCHES_A_LINE)
     style.legend(
         figure,
         handles=list(handles.values()),
         labels=list(handles),
         loc="outside lower center",
-        ncols=4,
+        ncols=int(np.clip(room, 1, 4)),
         title=title,
         title_fontproperties={"size": style.LABEL},
     )

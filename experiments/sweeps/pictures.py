@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS, MOST_COLUMNS = 4, 5
+TITLE_LETTERS = 34  # in a line above a lobule
 MOST_KEYS = 6
 OWN = ("courses.png", "response-*.png", "heat-*.png", "pairs.png", "lobules.png")
 
@@ -76,7 +78,9 @@ def draw_sweep(results: Results) -> list[Path]:
         drawn.append(style.write(pair_plot(final, keys, title=f"{name}: pairs"), target / "pairs.png"))
     chosen = multiples(results, final, keys)
     if chosen:
-        figure = lobule_maps(chosen, title=f"{name}: the lobules at the end")
+        arms = final["arm"].nunique()
+        some = f", the first {MOST_ROWS} of {arms} arms" if arms > MOST_ROWS else ""
+        figure = lobule_maps(chosen, title=f"{name}: the lobules at the end{some}")
         drawn.append(style.write(figure, target / "lobules.png"))
     return drawn
 
@@ -96,6 +100,7 @@ def time_courses(results: Results, *, title: str = "") -> Figure:
     table = table.assign(day=table["hours"] / 24.0)
     unit, scale = ("years", 365.25) if table["day"].max() > 1500.0 else ("days", 1.0)
     handles: dict[str, Any] = {}
+    said = "Median, and the range of 90 % of the runs" if len(results) > 1 else "The one run"
     for ax, name in zip(axes, names, strict=True):
         heading, printed = readout_title(name)
         style.panel(ax, heading, f"time ({unit})", printed)
@@ -105,10 +110,11 @@ def time_courses(results: Results, *, title: str = "") -> Figure:
             days = middle.index.to_numpy() / scale
             ax.fill_between(days, low, high, color=look.colour, alpha=0.16, linewidth=0.0)
             line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 1.8}
-            handles[f"{arm} ({counts[arm]} runs)"] = ax.plot(days, middle, **line)[0]
+            runs = f"{counts[arm]} run{'' if counts[arm] == 1 else 's'}"
+            handles[f"{arm} ({runs})"] = ax.plot(days, middle, **line)[0]
         ax.locator_params(nbins=6)
         plain_ticks(ax)
-    arms_legend(figure, handles, "Median, and the range of 90 % of the runs")
+    arms_legend(figure, handles, said)
     return figure
 
 
@@ -171,7 +177,7 @@ def lobule_maps(rows: Sequence[Sequence[tuple[str, Run]]], *, title: str = "") -
             layer.fibres(ax, model.matrix.collagen)
             layer.vessels(ax, triads=False)
             layer.scale_bar(ax)
-            ax.set_title(words, fontsize=style.LABEL, color=style.INK)
+            ax.set_title(fill(words, TITLE_LETTERS), fontsize=style.LABEL, color=style.INK)
     bar = figure.colorbar(drawn, ax=list(axes.flat), shrink=0.8, aspect=30, pad=0.015, extend="max")
     bar.set_label("Hepatocyte iron (fmol per cell); collagen in red", fontsize=style.LABEL)
     bar.ax.tick_params(labelsize=style.TICK)

@@ -17,6 +17,15 @@ MOST_RUNS = 10_000_000
 CaseLike = str | PathLike[str] | Case
 
 
+#: Keys of a case that cannot be varied, and why.
+UNVARIED = {
+    "seed": "seeds come from replicates (in a script: seeds) and root, the same for all arms",
+    **dict.fromkeys(
+        ("name", "title", "description", "evidence", "format"), "does not change what a run gives"
+    ),
+}
+
+
 def make_plan(
     name: str,
     cases: Sequence[CaseLike] | Mapping[str, CaseLike],
@@ -60,6 +69,8 @@ def make_plan(
     axes: dict[str, Axis] = {}
     for given, value in parameters.items():
         key = normal(given)
+        if key in UNVARIED:
+            raise InputError(f"{key} -> {UNVARIED[key]}")
         if key in axes:
             raise InputError(f"{key} -> is varied twice")
         axes[key] = as_axis(key, value)

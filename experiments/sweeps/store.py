@@ -98,12 +98,20 @@ class Store:
         Raises
         ------
         InputError
-            If this is no store.
+            If this is no store, or a plan in it cannot be read.
         """
         if not self.exists():
             raise InputError(f"{self.shown} -> is no store of runs: it has no folders sweeps and runs")
         paths = sorted(self.sweeps.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
-        return [plan for path in paths if (plan := _read_plan(path)) is not None]
+        plans = {path: _read_plan(path) for path in paths}
+        found = [plan for plan in plans.values() if plan is not None]
+        if broken := [path for path, plan in plans.items() if plan is None]:
+            raise InputError(f"{broken[0]} -> is damaged; run its sweep again, or remove the file")
+        if not found and (runs := sum(path.suffix != ".partial" for path in self.runs.iterdir())):
+            raise InputError(
+                f"{self.shown} -> has {runs} runs but no sweep of them; run the sweep file again"
+            )
+        return found
 
     def newest(self) -> str | None:
         """Return the name of the plan that was last asked for, None where there is none."""
@@ -122,7 +130,7 @@ class Store:
         done, damaged = set(), {}
         for run in runs:
             if run in there:
-                if wrong := damage(self.folder(run)):
+                if wrong := damage(self.folder(run), run):
                     damaged[run] = wrong
                 else:
                     done.add(run)
