@@ -27,11 +27,14 @@ def code_version() -> str:
 def case_hash(case: Case) -> str:
     """Return a hash of all that a case says about its results.
 
-    Its own seed, its words and its Mesa agents change none, so they are left out; the name stays, since run
-    folders carry it.
+    Its own seed, its words, its Mesa agents and where its map came from change none, so they are left out;
+    the name stays, since run folders carry it.
     """
-    data = case.model_dump(mode="json", exclude={"seed": True, "title": True, "description": True})
-    data["tissue"].pop("agents")
+    left_out = {"seed": True, "title": True, "description": True}
+    data = case.model_dump(
+        mode="json",
+        exclude={**left_out, "tissue": {"agents": True, "map": {"name": True, "source": True}}},
+    )
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 

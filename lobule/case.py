@@ -29,6 +29,7 @@ from lobule.doses import (
 from lobule.errors import InputError, nearest, shown
 from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
+from lobule.tissue_map import with_map, without_displaced
 
 FORMAT = 1
 
@@ -75,6 +76,16 @@ class Case(Section):
     def _rules_agree(self) -> Self:
         if self.rules:
             checked_rules(self.rules, self.subject.species, self.parameters)
+        return self
+
+    @model_validator(mode="after")
+    def _map_has_its_own_shape(self) -> Self:
+        for name in ("pitch", "radius", "central_vein_radius", "portal_tract_radius"):
+            key = f"geometry.{name}"
+            if self.tissue.map is not None and key in self.parameters:
+                raise ValueError(
+                    f"parameters.{key} = {self.parameters[key]:g} -> a map has its own shape: leave it out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -230,13 +241,15 @@ def load_case(case: str | PathLike[str] | Case, settings: Mapping[str, object] |
         if not settings:
             return case
         data, label = case.model_dump(exclude_none=True), case.name
+        folder = Path()
     else:
         path, label = _find(case)
-        data = read_toml(path, label)
+        data, folder = read_toml(path, label), path.parent
     _check_format(data, label)
+    data = with_map(without_displaced(data, settings or {}), folder, label)
     if not settings:
         return _checked(data, lambda key: label)
-    changed = apply_settings(data, settings, Case)
+    changed = with_map(apply_settings(data, settings, Case), Path(), "setting")
     touched = [*settings, *(f"parameters.{key}" for key in settings)]
 
     def origin(key: str) -> str:

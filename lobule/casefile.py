@@ -16,6 +16,7 @@ from lobule.errors import InputError, nearest, shown
 from lobule.keys import choose, dotted, model_at, models_in, step_into
 
 LARGEST_FILE = 4_000_000
+LONGEST_LINE = 100  # of a list of texts; longer ones have a line for each
 
 WRONG_TYPE = {
     "float_type": "must be a number",
@@ -52,7 +53,7 @@ def read_toml(path: Path, label: str) -> dict[str, Any]:
         reason = "no such file" if missing else getattr(error, "strerror", None) or str(error)
         raise InputError(f"{label}: {reason}") from None
     if len(content) > LARGEST_FILE:
-        raise InputError(f"{label}: larger than {LARGEST_FILE // 1_000_000} MB; this is no case file")
+        raise InputError(f"{label}: larger than {LARGEST_FILE // 1_000_000} MB, which is too large")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -226,6 +227,8 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, list | tuple) and sum(len(v) for v in value if isinstance(v, str)) > LONGEST_LINE:
+        return "[\n" + "".join(f"    {_value(v)},\n" for v in value) + "]"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(v) for v in value) + "]"
     if isinstance(value, Mapping):

@@ -1,5 +1,7 @@
 """The tissue as a lattice: hexagonal lobules on a hexagonal lattice of sites one hepatocyte wide.
 
+Tissues of other shapes, drawn from histology, are laid on the same lattice by `lobule.mapped`.
+
 Axial coordinates (q, r) give a site's place, x = d (q + r/2) and y = d r sqrt(3)/2 for the pitch d. Lobule
 centres lie on multiples of m, and m is a multiple of 3 so that the corners, where the portal tracts run, are
 sites too. The slab is as thick as makes one site the tissue volume of one hepatocyte; concentrations refer to
@@ -10,77 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents.declare import SPECIES, Parameter, Parameters
+from lobule.agents.declare import SPECIES
 from lobule.lattice import lobule_lattice, neighbour_table, union_of_hexagons
+from lobule.proportions import GEOMETRY
 
 PARENCHYMA, PORTAL_TRACT, CENTRAL_VEIN = 0, 1, 2
-
-_WANG = "PhysiCell liver model of Wang et al. 2023 (liver-mechanobiology)"
-
-GEOMETRY = Parameters(
-    "geometry",
-    "Shape and composition of the tissue",
-    pitch=Parameter(
-        23.0,
-        "um",
-        15.0,
-        35.0,
-        "Distance between neighbouring sites: the width of a hepatocyte.",
-        "hepatocyte diameter 20-30 um, textbook histology",
-        {"rat": 24.0, "human": 25.0},
-    ),
-    thickness=Parameter(
-        15.4,
-        "um",
-        5.0,
-        40.0,
-        "Thickness of a layer, such that one site is the tissue volume of one hepatocyte.",
-        "derived: 1 / (hepatocytes per gram x 1.05 g/mL) over the area of a site",
-        {"rat": 16.32, "human": 14.7},
-    ),
-    radius=Parameter(
-        284.0,
-        "um",
-        100.0,
-        1000.0,
-        "Distance from the central vein to a corner of the lobule.",
-        "mouse: Hoehme et al. 2010 PNAS 107:10371; man: 1.0-1.3 mm across, Ricken et al. 2015; "
-        "rat: 0.7-1.0 mm across, textbook histology",
-        {"rat": 350.0, "human": 500.0},
-    ),
-    crowding=Parameter(
-        4.0,
-        "cells",
-        1.0,
-        10.0,
-        "Stellate cells, macrophages and MSC that find room at one site.",
-        "assumed: a site holds 7 pL of tissue, most of it hepatocyte",
-    ),
-    extracellular_fraction=Parameter(
-        0.20,
-        "-",
-        0.05,
-        0.5,
-        "Share of the tissue volume that is extracellular: sinusoid 0.15 and space of Disse 0.05.",
-        "assumed, from a sinusoidal porosity of 15.3 +/- 3.9 % (Peeters et al. 2017, PMC5314389)",
-    ),
-    hepatocytes_per_gram=Parameter(
-        1.35e8,
-        "1/g",
-        0.5e8,
-        2.5e8,
-        "Hepatocytes in one gram of wet liver.",
-        "Sohlenius-Sternbeck 2006 Toxicol In Vitro 20:1582",
-        {"rat": 1.17e8, "human": 1.2e8},
-    ),
-    central_vein_radius=Parameter(26.5, "um", 5.0, 100.0, "Radius of the central vein.", _WANG),
-    portal_tract_radius=Parameter(23.0, "um", 5.0, 100.0, "Radius of a portal tract.", _WANG),
-)
 
 
 @dataclass(frozen=True)
@@ -94,11 +35,13 @@ class Tissue:
     axial : int32 [n, 3]
         Lattice coordinates q, r and layer.
     x, y, z : float [n]
-        Position (um); the first lobule's central vein stands at x = y = 0.
+        Position (um), y upward; the first lobule's central vein stands at x = y = 0, in a mapped tissue the
+        first character of the map's first row.
     kind : int8 [n]
         `PARENCHYMA`, `PORTAL_TRACT` or `CENTRAL_VEIN`.
     lobule : int32 [n]
-        Lobule of the site; a site on a shared edge belongs to the lobule of lowest index.
+        Lobule of the site; a site on a shared edge belongs to the lobule of lowest index. In a mapped tissue
+        the nearest central vein.
     zone : int8 [n]
         1 (periportal), 2, 3 (pericentral): thirds of `portal_central`.
     portal_central : float [n]
@@ -115,8 +58,8 @@ class Tissue:
         Lattice spacing and layer thickness (um).
     phi_e : float
         Extracellular share of the tissue volume.
-    lobule_size : int
-        Distance m between neighbouring central veins, in sites.
+    lobule_size : int or None
+        Distance m between neighbouring central veins, in sites; None in a mapped tissue, which has no such.
     hepatocytes_per_gram : float
         Hepatocytes in one gram of wet liver.
     """
@@ -137,7 +80,7 @@ class Tissue:
     pitch: float
     thickness: float
     phi_e: float
-    lobule_size: int
+    lobule_size: int | None
     hepatocytes_per_gram: float
 
     @property
@@ -197,43 +140,86 @@ def build_tissue(
 
     centres = m * lobule_lattice(lobules)
     plane, lobule = union_of_hexagons(centres, m)
-    n = len(plane)
+    offset = cartesian(plane, p.pitch) - cartesian(centres[lobule], p.pitch)
+    kind, portal_central = _landmarks(offset, m, p)
+    shape = Shape(p.pitch, p.thickness, m)
+    return assemble(species, plane, layers, kind, lobule, portal_central, centres, shape, p)
+
+
+class Shape(NamedTuple):
+    """Pitch and thickness of the lattice (um), and the size of its lobules in sites, if they have one."""
+
+    pitch: float
+    thickness: float
+    lobule_size: int | None
+
+
+def assemble(
+    species: str,
+    plane: NDArray[np.int32],
+    layers: int,
+    kind: NDArray[np.int8],
+    lobule: NDArray[np.int32],
+    portal_central: NDArray[np.float64],
+    centres: NDArray[np.int32],
+    shape: Shape,
+    p: Any,
+) -> Tissue:
+    """Stack equal layers of sites and return them as a tissue.
+
+    Parameters
+    ----------
+    species : str
+        Species of the tissue.
+    plane : int32 [n, 2]
+        Axial coordinates of the sites of a layer, row by row.
+    layers : int
+        Number of layers.
+    kind, lobule, portal_central : [n]
+        As in `Tissue`, of a layer.
+    centres : int32 [lobules, 2]
+        Axial coordinates of the central veins.
+    shape : Shape
+        Of the lattice.
+    p : named tuple
+        Values of `GEOMETRY`.
+    """
+    n, place = len(plane), cartesian(plane, shape.pitch)
     axial = np.empty((n * layers, 3), np.int32)
     axial[:, :2] = np.tile(plane, (layers, 1))
     axial[:, 2] = np.repeat(np.arange(layers), n)
     neighbours = neighbour_table(plane, layers)
-
-    place = _cartesian(plane, p.pitch)
-    offset = place - _cartesian(centres[lobule], p.pitch)
-    kind, portal_central = _landmarks(offset, m, p)
     zone = np.minimum(np.floor(portal_central * 3.0), 2.0).astype(np.int8) + 1
+    volume = p.extracellular_fraction * site_area(shape.pitch) * shape.thickness / 1000.0
     return Tissue(
         species=species,
         axial=axial,
         x=np.tile(place[:, 0], layers),
         y=np.tile(place[:, 1], layers),
-        z=axial[:, 2] * p.thickness,
+        z=axial[:, 2] * shape.thickness,
         kind=np.tile(kind, layers),
         lobule=np.tile(lobule, layers),
         zone=np.tile(zone, layers).astype(np.int8),
         portal_central=np.tile(portal_central, layers),
         neighbours=neighbours,
-        face_conductance=_face_conductance(neighbours, p),
-        volume=np.full(n * layers, p.extracellular_fraction * _site_area(p.pitch) * p.thickness / 1000.0),
-        centres=_cartesian(centres, p.pitch),
-        pitch=p.pitch,
-        thickness=p.thickness,
+        face_conductance=face_conductance(neighbours, shape, p.extracellular_fraction),
+        volume=np.full(n * layers, volume),
+        centres=cartesian(centres, shape.pitch),
+        pitch=shape.pitch,
+        thickness=shape.thickness,
         phi_e=p.extracellular_fraction,
-        lobule_size=m,
+        lobule_size=shape.lobule_size,
         hepatocytes_per_gram=p.hepatocytes_per_gram,
     )
 
 
-def _site_area(pitch: float) -> float:
+def site_area(pitch: float) -> float:
+    """Return the area of a site (um2)."""
     return pitch * pitch * math.sqrt(3.0) / 2.0
 
 
-def _cartesian(axial: NDArray[Any], pitch: float) -> NDArray[np.float64]:
+def cartesian(axial: NDArray[Any], pitch: float) -> NDArray[np.float64]:
+    """Return the places [n, 2] (um) of axial coordinates q, r."""
     q, r = axial[:, 0], axial[:, 1]
     return np.stack([pitch * (q + 0.5 * r), pitch * (math.sqrt(3.0) / 2.0) * r], axis=1)
 
@@ -255,8 +241,9 @@ def _landmarks(offset: NDArray[np.float64], m: int, p: Any) -> tuple[NDArray[np.
     return kind, dp / (dp + dc)
 
 
-def _face_conductance(neighbours: NDArray[np.int32], p: Any) -> NDArray[np.float64]:
-    lateral = p.thickness / math.sqrt(3.0)
-    vertical = _site_area(p.pitch) / p.thickness
-    shape = p.extracellular_fraction / 1000.0 * np.array([lateral] * 6 + [vertical] * 2)
-    return np.where(neighbours >= 0, shape, 0.0)
+def face_conductance(neighbours: NDArray[np.int32], shape: Shape, phi_e: float) -> NDArray[np.float64]:
+    """Return `Tissue.face_conductance` of a neighbour table [n, 8]."""
+    lateral = shape.thickness / math.sqrt(3.0)
+    vertical = site_area(shape.pitch) / shape.thickness
+    face = phi_e / 1000.0 * np.array([lateral] * 6 + [vertical] * 2)
+    return np.where(neighbours >= 0, face, 0.0)

@@ -22,10 +22,10 @@ from lobule.doses import TOLERANCE_HOURS, doses_before
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
-from lobule.geometry import build_tissue
 from lobule.iron import distribute, release
 from lobule.ledger import Ledger
 from lobule.life import live
+from lobule.mapped import tissue_of
 from lobule.matrix import Matrix
 from lobule.oxygen import OxygenCurve
 from lobule.parameters import parameter_values
@@ -86,13 +86,7 @@ class Lobule(mesa.Model):
         subject, layout = self.case.subject, self.case.tissue
         self.values = values = parameter_values(self.case)
         self.rules = rule_set(values, rules_from(list(self.case.rules), self.case.name))
-        self.tissue = build_tissue(
-            subject.species,
-            layout.lobules,
-            radius_um=layout.radius_um,
-            layers=layout.layers,
-            parameters=values["geometry"],
-        )
+        self.tissue = tissue_of(layout, subject.species, values["geometry"])
         self._cyp2e1 = hepatocyte.cyp2e1(values["hepatocyte"], self.tissue.portal_central)
         n = self.tissue.n_sites
         self._senses = Senses(self.rules, n)

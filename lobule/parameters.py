@@ -8,10 +8,10 @@ from lobule.agents import hepatocyte, macrophage, msc, stellate
 from lobule.agents.declare import Parameters
 from lobule.body import BODY
 from lobule.fields import FIELDS
-from lobule.geometry import GEOMETRY
 from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
+from lobule.proportions import GEOMETRY
 from lobule.treatments import DRUGS
 
 if TYPE_CHECKING:

@@ -133,9 +133,7 @@ class Perfusion:
         self.parameters = p = PERFUSION.values(tissue.species) if parameters is None else parameters
         self._around, self._shape = tissue.neighbours, tissue.face_conductance
         self._widest = float(self._shape.max())
-        # A tract on the outer edge is cut: it has the share of its conductance that lies in the tissue.
-        whole = np.count_nonzero(tissue.neighbours[:, :6] >= 0, axis=1) / 6.0
-        self._portal = np.where(tissue.kind == PORTAL_TRACT, whole, 0.0)
+        self._portal = _inlets(tissue)
         self._vein = _VEIN * (tissue.kind == CENTRAL_VEIN)
         if not (self._portal.any() and self._vein.any()):
             raise ValueError("perfusion needs a portal tract to enter by and a central vein to leave by")
@@ -250,3 +248,17 @@ class Perfusion:
             if error < 1e-6:
                 break
         return entry
+
+
+def _inlets(tissue: Tissue) -> NDArray[np.float64]:
+    """Return the conductance [n] of the way into each site, in units of an uncut site of a regular tract."""
+    beside = tissue.neighbours[:, :6]
+    if tissue.lobule_size is not None:
+        # A tract on the outer edge is cut: it has the share of its conductance that lies in the tissue.
+        share = np.count_nonzero(beside >= 0, axis=1) / 6.0
+    else:
+        # Drawn tracts are of any size: blood leaves them through their walls. A regular one has seven sites
+        # and eighteen faces to parenchyma.
+        cells = (beside >= 0) & (tissue.kind[np.maximum(beside, 0)] == PARENCHYMA)
+        share = np.count_nonzero(cells, axis=1) * (7.0 / 18.0)
+    return np.where(tissue.kind == PORTAL_TRACT, share, 0.0)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS, Section
+from lobule.tissue_map import TissueMap
 
 LOBULES = (1, 7, 19)
 MOST_SITES = 3e6  # about 2 kB each
@@ -40,17 +41,33 @@ class Subject(Section):
         return self
 
 
+def _or_a_path(schema: dict[str, Any]) -> None:
+    """Let the schema say that a map may also be the path of one."""
+    schema["anyOf"] = [{"type": "string"}, *schema["anyOf"]]
+
+
 class Tissue(Section):
     """The piece of liver."""
 
-    lobules: Literal[1, 7, 19] | tuple[Count, Count] = 1
+    lobules: Literal[1, 7, 19] | tuple[Count, Count] | None = 1
     """1, 7 or 19 lobules in a hexagon, or [rows, columns]."""
     layers: Annotated[int, Field(ge=1, le=50)] = 1
     """Sections stacked on each other."""
     radius_um: float | None = Field(default=None, ge=100, le=1500)
     """Centre to corner of a lobule (um); that of the species when absent."""
+    map: TissueMap | None = Field(default=None, json_schema_extra=_or_a_path)
+    """A tissue drawn from histology, instead of lobules: the path of a tissue file, from the case file's
+    folder, or its content."""
     agents: bool = True
     """Give each cell a Mesa agent as its handle; costs time in large tissues."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _map_or_lobules(cls, value: Any) -> Any:
+        """Leave the default number of lobules out where there is a map."""
+        if isinstance(value, dict) and value.get("map") is not None:
+            return {"lobules": None, **value}
+        return value
 
     @field_validator("lobules", mode="before")
     @classmethod
@@ -61,18 +78,35 @@ class Tissue(Section):
                 return tuple(numbers)
             if numbers is not value and value in LOBULES:
                 return value
+        if value is None:
+            return value
         raise ValueError("must be 1, 7, 19 or [rows, columns], each from 1 to 100")
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
-        count = self.lobules if isinstance(self.lobules, int) else self.lobules[0] * self.lobules[1]
-        sites = count * self.layers * 3.0 * ((self.radius_um or USUAL_RADIUS_UM) / USUAL_PITCH_UM) ** 2
+        what = "lobules, layers and radius_um make"
+        if self.map is not None:
+            for key in ("lobules", "radius_um"):
+                if (given := getattr(self, key)) is not None:
+                    raise ValueError(f"{key} = {given} -> a map has its own shape: leave it out")
+            what = "layers and map make"
+        elif self.lobules is None:
+            raise ValueError("lobules is missing -> 1, 7, 19 or [rows, columns]; or give a map")
+        sites = self.sites((self.radius_um or USUAL_RADIUS_UM) / USUAL_PITCH_UM)
         if sites > MOST_SITES:
             raise ValueError(
-                f"lobules, layers and radius_um make {sites / 1e6:.3g} million sites -> "
+                f"{what} {sites / 1e6:.3g} million sites -> "
                 f"at most {MOST_SITES / 1e6:g} million fit in memory"
             )
         return self
+
+    def sites(self, radius: float) -> float:
+        """Return about how many sites there are, for lobules whose radius is that many sites."""
+        if self.map is not None:
+            return float(self.map.sites * self.layers)
+        assert self.lobules is not None
+        count = self.lobules if isinstance(self.lobules, int) else self.lobules[0] * self.lobules[1]
+        return count * self.layers * 3.0 * radius**2
 
 
 class Phase(Section):

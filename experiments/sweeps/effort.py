@@ -25,8 +25,7 @@ def sites(case: Case) -> float:
     from lobule.parameters import parameter_values
 
     shape, tissue = parameter_values(case)["geometry"], case.tissue
-    count = tissue.lobules if isinstance(tissue.lobules, int) else tissue.lobules[0] * tissue.lobules[1]
-    return count * tissue.layers * 3.0 * ((tissue.radius_um or shape.radius) / shape.pitch) ** 2
+    return tissue.sites((tissue.radius_um or shape.radius) / shape.pitch)
 
 
 def steps(case: Case) -> int:
