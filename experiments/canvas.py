@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.collections import Collection, EllipseCollection, PatchCollection, PolyCollection
-from matplotlib.patches import Circle, Ellipse, Polygon, Rectangle
+from matplotlib.patches import Ellipse, PathPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.transforms import AffineDeltaTransform
 from numpy.typing import NDArray
 
 from lobule.experiments import style
-from lobule.geometry import PARENCHYMA
+from lobule.geometry import CENTRAL_VEIN, PARENCHYMA, PORTAL_TRACT
+from lobule.vessels import HEXAGON, territory, vessels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lobule.model import Lobule
 
-SCALE_BAR_UM = 100.0
-_CORNERS = np.deg2rad(30.0 + 60.0 * np.arange(6))
-_UNIT = np.stack([np.cos(_CORNERS), np.sin(_CORNERS)], axis=1)  # hexagon with a corner on top
+#: Lengths of the scale bar (um): the longest that is at most an eighth of the picture, or the first.
+SCALE_BARS_UM = (100.0, 200.0, 500.0, 1000.0, 2000.0)
+BAR_SHARE = 0.075  # of the size of a picture, for the bar with its words
 
 
 def _added(ax: Axes, drawn: Collection) -> None:
@@ -47,6 +49,8 @@ class Layer:
         Their places, um.
     parenchyma : ndarray of bool, shape (n,)
         Which of them may hold a hepatocyte.
+    veins, tracts : list of Vessel
+        The vessels of the tissue.
     """
 
     def __init__(self, model: Lobule) -> None:
@@ -56,17 +60,16 @@ class Layer:
         self.sites = np.flatnonzero(tissue.axial[:, 2] == self.number)
         self.xy = np.stack([tissue.x[self.sites], tissue.y[self.sites]], axis=1)
         self.parenchyma = tissue.kind[self.sites] == PARENCHYMA
-        self.centres = tissue.centres
-        # as large as seven sites
-        self.vessel_radius = math.sqrt(7.0 * math.sqrt(3.0) / (2.0 * math.pi)) * tissue.pitch
-        self.lobule_radius = tissue.lobule_size * tissue.pitch / math.sqrt(3.0)
+        drawn = vessels(tissue)
+        self.veins = [vessel for vessel in drawn if vessel.kind == CENTRAL_VEIN]
+        self.tracts = [vessel for vessel in drawn if vessel.kind == PORTAL_TRACT]
 
     def hexagons(
         self, ax: Axes, sites: NDArray[np.int64], share: float = 1.0, **options: Any
     ) -> PolyCollection:
         """Draw a hexagon at each of `sites`, shrunk to `share` of its width; `options` are Matplotlib's."""
         drawn = PolyCollection(
-            [share * self.tissue.pitch / math.sqrt(3.0) * _UNIT],
+            [share * self.tissue.pitch / math.sqrt(3.0) * HEXAGON],
             offsets=np.stack([self.tissue.x[sites], self.tissue.y[sites]], axis=1),
             offset_transform=ax.transData,
             **options,
@@ -75,31 +78,38 @@ class Layer:
         _added(ax, drawn)
         return drawn
 
-    @cached_property
-    def tracts(self) -> NDArray[np.float64]:
-        """Places of the portal tracts, shape (n, 2), um: the corners of all lobules, each once."""
-        corners = (self.centres[:, None, :] + self.lobule_radius * _UNIT).reshape(-1, 2)
-        _, first = np.unique(np.round(corners / self.tissue.pitch, 2), axis=0, return_index=True)
-        return np.asarray(corners[np.sort(first)])
-
     @property
     def height_to_width(self) -> float:
         """Height of the layer over its width."""
-        width, height = np.ptp(self.xy, axis=0) + 3.6 * self.tissue.pitch
+        width, height = np.subtract(*self._extent[::-1])
         return float(height / width)
 
-    def frame(self, ax: Axes, centre: tuple[float, float] | None = None) -> None:
-        """Show all of the layer, or the lobule round `centre` (um), to scale and without axes."""
-        pitch = self.tissue.pitch
-        if centre is None:
-            low, high = self.xy.min(axis=0) - 1.8 * pitch, self.xy.max(axis=0) + 1.8 * pitch
+    @property
+    def _extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper corner (um) of what is shown of all of the layer."""
+        margin = 1.8 * self.tissue.pitch
+        low, high = self.xy.min(axis=0) - margin, self.xy.max(axis=0) + margin
+        width, height = high - low
+        if self.tissue.lobule_size is None or width > 1.5 * height:  # no corner is left to the scale bar
+            low[1] -= BAR_SHARE * max(width, height)
+        return low, high
+
+    def frame(self, ax: Axes, lobule: int | None = None) -> None:
+        """Show all of the layer, or one lobule of it, to scale and without axes."""
+        if lobule is None:
+            low, high = self._extent
         else:
-            reach = self.lobule_radius + 1.6 * pitch
-            low, high = np.subtract(centre, reach), np.add(centre, reach)
+            margin = 1.8 * self.tissue.pitch
+            border = np.concatenate(territory(self.tissue, lobule))
+            middle, reach = (
+                0.5 * (border.min(axis=0) + border.max(axis=0)),
+                0.5 * np.ptp(border, axis=0).max(),
+            )
+            low, high = middle - reach - margin, middle + reach + margin
         ax.set_xlim(low[0], high[0])
         ax.set_ylim(low[1], high[1])
         ax.set_aspect("equal")
-        if centre is None:
+        if lobule is None:
             ax.set_axis_off()
         else:
             ax.set(xticks=[], yticks=[])
@@ -171,13 +181,11 @@ class Layer:
         return len(quads)
 
     def vessels(self, ax: Axes, triads: bool = True) -> None:
-        """Draw the central veins, and the portal tracts with vein, artery and bile duct or as plain discs."""
-        radius = self.vessel_radius
-        vein = [Circle((x, y), radius) for x, y in self.centres]
+        """Draw the central veins, and the portal tracts with vein, artery and bile duct or as plain areas."""
         wall: dict[str, Any] = {"edgecolor": "#555555", "linewidth": 0.7, "zorder": 3}
-        ax.add_collection(PatchCollection(vein, facecolor="#ffffff", **wall))
-        tract = [Circle((x, y), radius) for x, y in self.tracts]
-        ax.add_collection(PatchCollection(tract, facecolor=style.TRACT, **wall))
+        for group, colour in ((self.veins, "#ffffff"), (self.tracts, style.TRACT)):
+            patches = [PathPatch(_path(vessel.rings)) for vessel in group]
+            ax.add_collection(PatchCollection(patches, facecolor=colour, **wall))
         if not triads:
             return
         for dx, dy, size, face, edge in (
@@ -186,33 +194,41 @@ class Layer:
             (0.22, -0.58, 0.22, "#d9c24a", "#6d5d10"),
         ):
             parts = [
-                Ellipse(
-                    (x + dx * radius, y + dy * radius), 2.2 * size * radius, 1.8 * size * radius, angle=25.0
-                )
-                for x, y in self.tracts
+                Ellipse((x + dx * r, y + dy * r), 2.2 * size * r, 1.8 * size * r, angle=25.0)
+                for _, (x, y), r, _ in self.tracts
             ]
             ax.add_collection(
                 PatchCollection(parts, facecolor=face, edgecolor=edge, linewidth=0.6, zorder=3.1)
             )
 
-    def outline(self, ax: Axes, centre: tuple[float, float], colour: str = style.INK) -> None:
-        """Draw the border of the lobule round `centre` as a dashed line."""
-        corners = np.asarray(centre) + self.lobule_radius * _UNIT
-        ax.add_patch(
-            Polygon(corners, fill=False, edgecolor=colour, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2.8)
-        )
+    def outline(self, ax: Axes, lobule: int, colour: str = style.INK) -> None:
+        """Draw the border of a lobule as a dashed line."""
+        border = PathPatch(_path(territory(self.tissue, lobule)), fill=False, edgecolor=colour, zorder=2.8)
+        border.set(linewidth=0.9, linestyle=(0, (4, 3)))
+        ax.add_patch(border)
 
     def scale_bar(self, ax: Axes, size: float = style.TICK) -> None:
-        """Draw a bar of 100 um in the lower left corner."""
-        x0, _ = ax.get_xlim()
-        y0, y1 = ax.get_ylim()
-        high = y1 - y0
-        corner: dict[str, Any] = {"facecolor": "white", "zorder": 5.0}
-        ax.add_patch(Rectangle((x0, y0), SCALE_BAR_UM + 0.04 * high, 0.075 * high, linewidth=0.0, **corner))
-        x, y = x0 + 0.02 * high, y0 + 0.015 * high
-        ax.add_patch(
-            Rectangle((x, y), SCALE_BAR_UM, 0.010 * high, facecolor=style.INK, linewidth=0.0, zorder=5.1)
-        )
-        text = f"{SCALE_BAR_UM:g} µm"
-        middle = (x + 0.5 * SCALE_BAR_UM, y + 0.016 * high)
-        ax.text(*middle, text, ha="center", va="bottom", fontsize=size, color=style.INK, zorder=5.1)
+        """Draw a bar of 100 um, longer in a wide tissue, in the lower left corner."""
+        draw_scale_bar(ax, size)
+
+
+def draw_scale_bar(ax: Axes, size: float = style.TICK) -> None:
+    """Draw a bar in the lower left corner of axes whose units are um; y may run either way."""
+    x0, x1 = ax.get_xlim()
+    y0, y1 = ax.get_ylim()
+    high = y1 - y0
+    width = x1 - x0
+    up, unit = np.sign(high), max(abs(high), 0.8 * width)
+    length = max([SCALE_BARS_UM[0], *(bar for bar in SCALE_BARS_UM if 8.0 * bar <= width)])
+    corner: dict[str, Any] = {"facecolor": "white", "zorder": 5.0}
+    ax.add_patch(Rectangle((x0, y0), length + 0.04 * unit, BAR_SHARE * up * unit, linewidth=0.0, **corner))
+    x, y = x0 + 0.02 * unit, y0 + 0.015 * up * unit
+    ax.add_patch(Rectangle((x, y), length, 0.010 * up * unit, facecolor=style.INK, linewidth=0.0, zorder=5.1))
+    text = f"{length:g} µm" if length < 1000.0 else f"{length / 1000.0:g} mm"
+    middle = (x + 0.5 * length, y + 0.016 * up * unit)
+    ax.text(*middle, text, ha="center", va="bottom", fontsize=size, color=style.INK, zorder=5.1)
+
+
+def _path(rings: Sequence[NDArray[np.float64]]) -> Path:
+    """Return rings as one path, the holes among them left open."""
+    return Path.make_compound_path(*(Path(np.vstack([ring, ring[:1]]), closed=True) for ring in rings))

@@ -75,13 +75,12 @@ def tissue_map(model: Lobule, *, title: str = "", top_iron: float | None = None)
     axes: NDArray[Any] = figure.subplots(1, 2 if many else 1, squeeze=False)[0]
     norm = Normalize(0.0, iron_scale([model]) if top_iron is None else top_iron)
     close_up = _of_interest(model)
-    centre = (float(layer.centres[close_up, 0]), float(layer.centres[close_up, 1]))
     shown: dict[str, int] = {}
     for ax, close in zip(axes, (False, True) if many else (True,), strict=True):
-        layer.frame(ax, centre if close and many else None)
+        layer.frame(ax, close_up if close and many else None)
         hexagons = draw_cells(layer, ax, norm, shown, close)
         if many:
-            layer.outline(ax, centre)
+            layer.outline(ax, close_up)
             ax.set_title("one lobule" if close else f"{model.tissue.n_lobules} lobules", fontsize=style.TITLE)
     bar = figure.colorbar(hexagons, ax=list(axes), shrink=0.72, aspect=28, pad=0.015, extend="max")
     bar.set_label("Hepatocyte iron (fmol per cell)", fontsize=style.LABEL)
