@@ -25,6 +25,7 @@ from lobule.experiments.places import beside
 
 if TYPE_CHECKING:
     from lobule.model import Lobule
+    from lobule.vessels import Vessel
 
 #: Marks in the order in which they are drawn, and their number on the wire.
 ORDER = tuple(MARKS)
@@ -52,7 +53,8 @@ def stage(model: Lobule) -> dict[str, Any]:
     dict
         Plain values and little-endian bytes: ``xy`` float32 [n, 2] (um), ``kind`` and ``zone`` uint8 [n],
         ``place`` float32 [n] (portal 0 to central 1), ``site`` int32 [n], ``faces`` int32 [m, 2] (pairs of
-        neighbours, as places in the layer), and the vessels.
+        neighbours, as places in the layer), and the vessels: ``x``, ``y`` and ``radius`` (um) of the largest
+        disc inside, and ``rings``, the corners of the border and of the holes in it.
     """
     layer = Layer(model)
     tissue, sites = model.tissue, layer.sites
@@ -70,9 +72,8 @@ def stage(model: Lobule) -> dict[str, Any]:
         "place": _floats(tissue.portal_central[sites]),
         "site": sites.astype("<i4").tobytes(),
         "faces": np.stack([one[keep], other[keep]], axis=1).astype("<i4").tobytes(),
-        "veins": np.asarray(layer.centres).tolist(),
-        "tracts": layer.tracts.tolist(),
-        "vessel": layer.vessel_radius,
+        "veins": [_vessel(vein) for vein in layer.veins],
+        "tracts": [_vessel(tract) for tract in layer.tracts],
         "colours": {
             "collagen": style.COLLAGEN,
             "nucleus": style.NUCLEUS,
@@ -84,6 +85,11 @@ def stage(model: Lobule) -> dict[str, Any]:
             for m in MARKS.values()
         ],
     }
+
+
+def _vessel(vessel: Vessel) -> dict[str, Any]:
+    x, y = vessel.centre
+    return {"x": x, "y": y, "radius": vessel.radius, "rings": [ring.tolist() for ring in vessel.rings]}
 
 
 class Painter:
