@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
+from lobule.experiments.arguments import filename, folder, options, positive, setting, whole
 
 DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
+SPECIES = ("mouse", "rat", "human")
 FORMATS = ("parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds")
 
 
@@ -30,57 +32,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise UsageError(self.prog, message)
-
-
-def setting(text: str) -> tuple[str, object]:
-    """Return the key and the value of ``key=value``; the value is read as TOML, else as text."""
-    import tomllib
-
-    key, equals, value = (part.strip() for part in text.partition("="))
-    if not (key and equals and value):
-        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be key=value, such as tissue.lobules=1")
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except (ValueError, RecursionError):
-        return key, value
-    return key, parsed["value"] if list(parsed) == ["value"] else value
-
-
-def positive(text: str) -> float:
-    """Return a number of days."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 100_000:
-        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a number more than 0, at most 100000")
-    return value
-
-
-def whole(text: str) -> int:
-    """Return a whole number, such as a seed."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63):
-        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 0 or more")
-    return int(text)
-
-
-def options(text: str) -> dict[str, object]:
-    """Return ``key=value,key=value`` as a table."""
-    return dict(setting(part) for part in text.split(","))
-
-
-def filename(text: str) -> Path:
-    """Return the path of a file; an empty name is none."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the name of the file is empty")
-    return Path(text)
-
-
-def folder(text: str) -> Path:
-    """Return the path of a folder; an empty name is none."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the name of the folder is empty")
-    return Path(text)
 
 
 def build_parser() -> tuple[Parser, dict[str, Parser]]:
@@ -172,6 +123,37 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         "--out", type=filename, metavar="PATH", help="file or folder to write, instead of one in DIR"
     )
     collect.add_argument("--sweep", metavar="NAME", help="one of several sweeps of the store (all)")
+    mask = add(
+        "mask",
+        "make a tissue from an image, a label mask or shapes drawn in QuPath",
+        "labels.tif",
+        "painted.png --um-per-pixel 2.0 --colours central=blue,portal=yellow",
+        "biopsy.geojson --um-per-pixel 0.25 --histology biopsy.png --species human",
+    )
+    mask.add_argument("image", type=filename, metavar="IMAGE", help="TIFF, PNG or GeoJSON")
+    mask.add_argument("--out", type=filename, metavar="FILE", help="tissue file to write (IMAGE.tissue.toml)")
+    mask.add_argument("--um-per-pixel", type=positive, metavar="X", help="width of a pixel, um")
+    mask.add_argument("--pitch", type=positive, metavar="X", help="width of a site, um")
+    mask.add_argument(
+        "--species",
+        choices=("mouse", "rat", "human"),
+        default="mouse",
+        metavar="NAME",
+        help="mouse, rat, human",
+    )
+    mask.add_argument(
+        "--labels",
+        type=options,
+        metavar="KIND=LABEL,...",
+        help="numbers or classes of shapes: central=1,portal=2,outside=0; several as central=1+4",
+    )
+    mask.add_argument(
+        "--colours",
+        type=options,
+        metavar="KIND=COLOUR,...",
+        help="what was painted: central=#0000ff,portal=#ffff00,outside=#ffffff",
+    )
+    mask.add_argument("--histology", type=filename, metavar="FILE", help="image to show beside it")
     add("cases", "list the built-in cases", "")
     explain = add(
         "explain", "print a case in plain English, with its rules and their sources", "hfe-mouse-msc"

@@ -128,6 +128,16 @@ def collect(args: argparse.Namespace) -> int:
     return DONE
 
 
+def mask(args: argparse.Namespace) -> int:
+    """Make a tissue from an image."""
+    from lobule.experiments.masks.make import Options, make_map
+
+    given = {name: getattr(args, name) for name in Options._fields}
+    for line in make_map(args.image, Options(**given)):
+        print(line, file=sys.stderr if line.startswith("note: ") else sys.stdout)
+    return DONE
+
+
 def cases(args: argparse.Namespace) -> int:
     """List the built-in cases."""
     titles = builtin_cases()

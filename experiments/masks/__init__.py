@@ -1,0 +1,1 @@
+"""Tissue maps from images, label masks and drawn shapes; see `make`."""
