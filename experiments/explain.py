@@ -18,6 +18,7 @@ from lobule.doses import (
     Treatment,
 )
 from lobule.experiments.evidence import Value, read_evidence
+from lobule.sections import Tissue
 
 if TYPE_CHECKING:
     from lobule.agents.rules import RuleSet
@@ -135,10 +136,7 @@ def explain(case: Case) -> Iterator[str]:
     iron = case.diet.iron_percent
     yield "  eats what is normal for it" if iron is None else f"  eats {iron:g} % iron"
     yield "Tissue"
-    layout = tissue.lobules
-    lobules = count(layout, "lobule") if isinstance(layout, int) else f"{layout[0]} x {layout[1]} lobules"
-    radius = f"radius {tissue.radius_um:g} um" if tissue.radius_um else "of the size usual in the species"
-    yield f"  {lobules} in {count(tissue.layers, 'layer')}, {radius}"
+    yield f"  {_extent(tissue)}"
     yield "Clock"
     for phase in case.clock.phases:
         steps = f"{phase.steps} steps" if phase.steps != 1 else "1 step"
@@ -156,6 +154,19 @@ def explain(case: Case) -> Iterator[str]:
     if not case.evidence:
         yield "  none"
     yield from _rules(case)
+
+
+def _extent(tissue: Tissue) -> str:
+    """Return what there is of the liver, in words."""
+    layers = f"in {count(tissue.layers, 'layer')}"
+    if tissue.map is not None:
+        drawn = tissue.map
+        source = f", from {drawn.source.image}" if drawn.source else ""
+        return f"as in the map {drawn.name}: {drawn.sites} sites of {drawn.pitch_um:g} um {layers}{source}"
+    layout = tissue.lobules
+    lobules = count(layout, "lobule") if isinstance(layout, int) else "{} x {} lobules".format(*layout or ())
+    radius = f"radius {tissue.radius_um:g} um" if tissue.radius_um else "of the size usual in the species"
+    return f"{lobules} {layers}, {radius}"
 
 
 def _parameters(case: Case) -> Iterator[str]:

@@ -196,7 +196,7 @@ def assemble(
         axial=axial,
         x=np.tile(place[:, 0], layers),
         y=np.tile(place[:, 1], layers),
-        z=axial[:, 2] * shape.thickness,
+        z=shape.thickness * axial[:, 2].astype(np.float64),
         kind=np.tile(kind, layers),
         lobule=np.tile(lobule, layers),
         zone=np.tile(zone, layers).astype(np.int8),

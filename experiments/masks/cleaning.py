@@ -59,8 +59,8 @@ def clean(grid: Grid, origin: tuple[float, float], pitch: float) -> list[str]:
         wall = parts.walls[kind]
         touching = parts.part[wall[~np.isin(wall[:, 0], gone), 1]]
         bare = np.setdiff1d(np.arange(parts.count(kind)), touching)
-        sites = np.flatnonzero((parts.kind == kind) & np.isin(parts.part, bare))
-        grid[row[sites], column[sites]] = OUTSIDE
+        mine = (parts.kind == kind) & np.isin(parts.part, bare)
+        grid[row[mine], column[mine]] = OUTSIDE
         if len(bare):
             what = f"1 {name} that touches" if len(bare) == 1 else f"{len(bare)} {name}s that touch"
             notes.append(f"{what} no kept tissue left out")

@@ -19,6 +19,7 @@ CaseLike = str | PathLike[str] | Case
 
 #: Keys of a case that cannot be varied, and why.
 UNVARIED = {
+    "tissue.map": "is not varied: give each map a case of its own, or an arm of the sweep file",
     "seed": "seeds come from replicates (in a script: seeds) and root, the same for all arms",
     **dict.fromkeys(
         ("name", "title", "description", "evidence", "format"), "does not change what a run gives"

@@ -152,7 +152,7 @@ def read_sweep(path: Path) -> Plan:
         if arm.name in arms:
             raise InputError(f"{label}: arms.{i}.name = {shown(arm.name)} -> another arm has this name")
         given = {} if arm.treatments is None else {"treatments": list(arm.treatments)}
-        arms[arm.name] = {**given, **dict(leaves(arm.settings))}
+        arms[arm.name] = {**given, **_settings(arm.settings, path)}
     try:
         return make_plan(
             table.name or path.stem,
@@ -160,13 +160,21 @@ def read_sweep(path: Path) -> Plan:
             axes,
             range(table.replicates),
             arms=arms,
-            settings={**dict(leaves(table.settings)), **record},
+            settings={**_settings(table.settings, path), **record},
             days=table.days,
             root=table.seed,
             label=label,
         )
     except InputError as error:
         raise InputError(f"{label}: {error}") from None
+
+
+def _settings(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return settings by dotted key; the path of a tissue map is as seen from the sweep file."""
+    found = dict(leaves(table))
+    if isinstance(name := found.get("tissue.map"), str):
+        found["tissue.map"] = str(path.parent / name)
+    return found
 
 
 def _located(case: str, path: Path) -> str:
