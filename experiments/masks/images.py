@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import warnings
 from pathlib import Path
@@ -114,7 +115,7 @@ def _scale(image: Any) -> tuple[float | None, list[str]]:
     tags = getattr(image, "tag_v2", None)
     if tags is None:  # what PNG files say of their resolution is made up by the program that wrote them
         return None, []
-    text = str(tags.get(270, ""))
+    text = html.unescape(_as_utf8(str(tags.get(270, ""))))
     if size := re.search(r'PhysicalSizeX="([^"]+)"', text):
         unit = re.search(r'PhysicalSizeXUnit="([^"]+)"', text)
         um = _number(size[1]) * UM.get(unit[1] if unit else "µm", 0.0)
@@ -131,6 +132,14 @@ def _scale(image: Any) -> tuple[float | None, list[str]]:
     if um > COARSEST_UM:
         return None, [f"its resolution, {um:.3g} um per pixel, is none of a microscope and is not used"]
     return um, []
+
+
+def _as_utf8(text: str) -> str:
+    """Return what a tag says, which Pillow reads as Latin-1 and OME writes as UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _number(value: Any) -> float:

@@ -86,7 +86,7 @@ def by_label(pixels: NDArray[Any], given: Mapping[str, Any]) -> NDArray[np.int8]
                 raise InputError(
                     f"--labels {kind}={text} -> must be a whole number: {_some(there)}"
                 ) from None
-            if number in taken and kind in given and taken[number] in given:
+            if taken.get(number, kind) != kind and {kind, taken[number]} <= set(given):
                 raise InputError(f"--labels {kind}={text} -> {text} is {taken[number]} already")
             if number in taken and kind not in given:
                 continue  # a default gives way
