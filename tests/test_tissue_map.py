@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,13 @@ def test_vessels_of_regular_lobules_are_discs_at_centres_and_corners() -> None:
 def test_a_tissue_file_is_read_back(file: Path) -> None:
     assert read_map(file) == a_map()
     assert "\n     . . o" in file.read_text() or '\n    " . .' in file.read_text()  # shifted, for the eye
+
+
+def test_the_tissue_file_of_the_page_is_one() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "real-tissue.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    drawn = TissueMap.model_validate(tomllib.loads(text))
+    assert build_mapped(grid_of(drawn.rows), drawn.pitch_um).n_lobules == 1
 
 
 def test_a_case_holds_its_map(file: Path, tmp_path: Path) -> None:
