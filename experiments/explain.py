@@ -162,7 +162,8 @@ def _extent(tissue: Tissue) -> str:
     if tissue.map is not None:
         drawn = tissue.map
         source = f", from {drawn.source.image}" if drawn.source else ""
-        return f"as in the map {drawn.name}: {drawn.sites} sites of {drawn.pitch_um:g} um {layers}{source}"
+        sites = f"{drawn.sites} sites of {drawn.pitch_um:g} um a layer"
+        return f"as in the map {drawn.name}: {sites}, {layers}{source}"
     layout = tissue.lobules
     lobules = count(layout, "lobule") if isinstance(layout, int) else "{} x {} lobules".format(*layout or ())
     radius = f"radius {tissue.radius_um:g} um" if tissue.radius_um else "of the size usual in the species"
