@@ -198,10 +198,11 @@ def view(args: argparse.Namespace) -> int:
         folders = runs_of(what)
     else:
         case = load_case(str(what))
-    from lobule.experiments.browser.serve import serve
+    from lobule.experiments.browser.serve import free_port, serve
 
+    port = free_port(args.port)
     _say_when_cold()
-    serve(case, folders, args.port, not args.no_open)
+    serve(case, folders, port, not args.no_open)
     return DONE
 
 

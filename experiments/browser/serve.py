@@ -50,8 +50,8 @@ def free_port(port: int | None) -> int:
 
 def serve(
     case: Case | None,
-    folders: Mapping[str, Path] | None = None,
-    port: int | None = None,
+    folders: Mapping[str, Path] | None,
+    port: int,
     open_browser: bool = True,
 ) -> None:
     """Serve the page until interrupted.
@@ -60,19 +60,18 @@ def serve(
     ----------
     case : Case, optional
         What a visitor finds.
-    folders : mapping of str to Path, optional
+    folders : mapping of str to Path or None
         Run folders to be replayed instead, by what they are called.
-    port : int, optional
-        Where; the first free one from 8765 on.
+    port : int
+        Where; see :func:`free_port`.
     open_browser : bool
         Show it in the browser.
 
     Raises
     ------
     InputError
-        If what the view needs is not installed, or the port is taken.
+        If what the view needs is not installed.
     """
-    port = free_port(port)
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     warnings.filterwarnings("ignore", message="Cookies with samesite=none")  # loopback has no https
