@@ -6,6 +6,8 @@ import zipfile
 
 import pytest
 
+from lobule import load_case
+
 from .browser_cases import FLAGS, Visitor, chromium, served
 
 pytest.importorskip("solara", reason="solara, of the extra 'view', is not installed")
@@ -288,7 +290,6 @@ def test_a_closed_page_frees_its_model(browser, server):
 
 
 def test_a_finished_run_is_replayed(browser, tmp_path):
-    from lobule import load_case
     from lobule.experiments.runner import run_case
 
     (tmp_path / "little.toml").write_text(CASE)
@@ -305,5 +306,35 @@ def test_a_finished_run_is_replayed(browser, tmp_path):
         visitor.press("Go on from here")
         visitor.press("+ day")
         visitor.reach(7)
+        assert not visitor.outside and not visitor.errors
+        visitor.page.context.close()
+
+
+def test_two_arms_of_a_sweep_are_replayed_side_by_side_and_filmed(browser, tmp_path):
+    from PIL import Image
+
+    from lobule.experiments import sweep
+
+    (tmp_path / "little.toml").write_text(CASE)
+    dose = {"kind": "msc", "cells": 3e7, "route": "intraportal", "day": 1.0}
+    cases = {
+        name: load_case(tmp_path / "little.toml", {"treatments": doses}).with_days(3)[0]
+        for name, doses in {"untreated": [], "MSC": [dose]}.items()
+    }
+    sweep(cases, seeds=[0], out=tmp_path / "results", workers=1, progress=False)
+    with served("results", folder=tmp_path) as found:
+        visitor = Visitor(browser, found[0])
+        assert visitor.pixels(0) == visitor.pixels(1)
+        visitor.page.get_by_role("slider").first.focus()
+        visitor.page.keyboard.press("End")
+        visitor.reach(3)
+        assert visitor.pixels(0) != visitor.pixels(1)
+        visitor.tab("Files")
+        visitor.press("Film (GIF)")
+        visitor.page.wait_for_selector("text=Download", timeout=120_000)
+        with visitor.page.expect_download() as download:
+            visitor.press("Download")
+        download.value.save_as(tmp_path / "film.gif")
+        assert Image.open(tmp_path / "film.gif").n_frames > 10
         assert not visitor.outside and not visitor.errors
         visitor.page.context.close()

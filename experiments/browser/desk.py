@@ -66,7 +66,7 @@ class Desk:
     """
 
     def __init__(self, session: Played) -> None:
-        self.views = [View(), View("iron")]
+        self.views = [View(), View("iron") if session.branch is None else View(of="branch")]
         self.titles = list(charts.DEFAULT)
         self.selected = -1
         self.frame: solara.Reactive[Frame | None] = solara.Reactive(None)

@@ -166,19 +166,13 @@ def Main(desk: Desk, dark: bool) -> None:
                 solara.v.Alert(
                     type="error", dense=True, children=[frame.message], attributes={"role": "alert"}
                 )
-            elif frame.is_over:
-                day = frame.end_hours / 24.0
-                solara.HTML(
-                    tag="div",
-                    classes=["lobule-quiet"],
-                    unsafe_innerHTML=f"The case ends here, on day {day:g}; Play and Step draw it out.",
-                )
             else:
-                solara.HTML(
-                    tag="div",
-                    classes=["lobule-legend"],
-                    unsafe_innerHTML=legend(frame.pictures, treatments, dark),
-                )
+                html = legend(frame.pictures, treatments, dark)
+                if frame.is_over and frame.recording is None:
+                    html += (
+                        f"<i>The case ends here, on day {frame.end_hours / 24.0:g}; Play draws it out.</i>"
+                    )
+                solara.HTML(tag="div", classes=["lobule-legend"], unsafe_innerHTML=html)
             CourseChoice(desk)
         with solara.Div(classes=["lobule-below"]):
             Curves(charts=frame.courses, dark=dark)
