@@ -11,11 +11,13 @@ from lobule.errors import InputError
 from lobule.experiments.browser import charts
 from lobule.experiments.browser.player import Player
 from lobule.experiments.browser.quantities import Scale, lookup, quantities
+from lobule.experiments.browser.recording import Recording
 from lobule.experiments.browser.scene import Painter, View, stage
 from lobule.experiments.browser.session import MOST_MOMENTS, MOST_ROWS, Course, Session
 from lobule.experiments.browser.site import acting, describe, tip
 from lobule.experiments.browser.treat import fields, initial, kinds
 from lobule.experiments.models import build_model
+from lobule.experiments.runner import run_case
 
 MSC = {"kind": "msc", "cells": 3e7, "route": "intraportal"}
 SMALL = {"tissue.lobules": 1, "tissue.radius_um": 150.0}
@@ -112,7 +114,7 @@ def test_a_session_of_a_model_leaves_the_model_alone():
     model = build_model(load_case("hfe-mouse", SMALL), 1)
     model.run(days=1)
     before = model.readouts()
-    session = Session.of(model)
+    session = Session(model)
     steps(session, 5)
     assert model.readouts() == before
     assert session.model.readouts()["hours"] == 29.0
@@ -270,3 +272,22 @@ def test_two_threads_in_the_kernels_at_once_give_the_same_bits():
     for thread in threads:
         thread.join()
     assert all(s.model.readouts() == alone.model.readouts() for s in sessions)
+
+
+def test_a_recording_ends_where_it_ends_whatever_is_asked(tmp_path):
+    case = load_case("wild-type-mouse", SMALL).with_days(2)[0]
+    recording = Recording({"run": run_case(case, out=tmp_path / "run", draw=False)})
+    player = Player(recording, lambda: player.drawn())
+    player.start()
+    player.play(until=1e6)  # a key that jumps a week means no more than the end
+    deadline = time.monotonic() + 30
+    while not recording.is_over and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert recording.hours == 48.0
+    player.play()  # begins again
+    while recording.is_over and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert recording.hours < 48.0
+    player.close()
+    player.thread.join(10)
+    assert not player.thread.is_alive()

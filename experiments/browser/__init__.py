@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+from pathlib import Path
 from typing import Any
 
 from lobule.errors import InputError
+from lobule.files import whole
 from lobule.model import Lobule
 
 __all__ = ["page", "preview"]
@@ -32,7 +36,7 @@ def page(model: Lobule | None = None) -> Any:
     from lobule.experiments.browser.session import Session
 
     def make() -> Session:
-        return Session(load_case("hfe-mouse")) if model is None else Session.of(model)
+        return Session(load_case("hfe-mouse") if model is None else model)
 
     return Page(make, height="860px")
 
@@ -46,8 +50,6 @@ class Preview:
     """A small picture of a model as it was when it was made."""
 
     def __init__(self, model: Lobule) -> None:
-        import io
-
         from lobule.experiments.histology import tissue_map
 
         figure, file = tissue_map(model), io.BytesIO()
@@ -57,11 +59,7 @@ class Preview:
     def _repr_png_(self) -> bytes:
         return self.png
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a PNG file, atomically."""
-        from pathlib import Path
-
-        from lobule.files import whole
-
         with whole(Path(path)) as partial:
             partial.write_bytes(self.png)

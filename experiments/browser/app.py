@@ -9,8 +9,7 @@ import solara
 
 from lobule.case import load_case
 from lobule.experiments.browser.page import Page as SessionPage
-from lobule.experiments.browser.player import Played
-from lobule.experiments.browser.session import Session
+from lobule.experiments.browser.session import Played, Session
 
 
 class Target:

@@ -11,7 +11,7 @@ from lobule.experiments import style
 from lobule.experiments.browser.quantities import TISSUE, quantities
 from lobule.experiments.browser.scene import View
 from lobule.experiments.browser.session import Arm
-from lobule.experiments.courses import NORMAL, PANELS, PRESSURE, Panel, deaths_per_day, dose_kinds
+from lobule.experiments.courses import NORMAL, PANELS, PRESSURE, Panel, age_scale, deaths_per_day, dose_kinds
 from lobule.experiments.profiles import profile
 from lobule.geometry import PARENCHYMA
 from lobule.model import Lobule
@@ -20,8 +20,6 @@ from lobule.units import HOURS_PER_DAY
 COURSES: dict[str, Panel] = {panel.title: panel for panel in (*PANELS, PRESSURE)}
 DEFAULT = ("Liver iron", "ALT", "Collagen", "Macrophages")
 MOST_POINTS = 300
-LONG_DAYS = 1500.0
-MAIN, BRANCH = "with", "branch"
 #: Solid for the arm that is treated, dashed for the one beside it.
 _DASHES = ("", "6 4")
 #: Lines told apart by their dashes besides their colour.
@@ -44,8 +42,8 @@ def time_courses(
     """
     model = arms[0].model
     start = model.age_days - model.hours / HOURS_PER_DAY
-    scale, unit = (365.25, "years") if model.age_days > LONG_DAYS else (1.0, "days")
     tables = [_columns(arm) for arm in arms]
+    scale, x_label = age_scale(tables[0])
     marks = _marks(arms, start, scale)
     charts = []
     for title in titles:
@@ -71,7 +69,7 @@ def time_courses(
             {
                 "title": style.label(title, ""),
                 "unit": style.unit_text(panel.unit),
-                "x_label": f"age ({unit})",
+                "x_label": x_label,
                 "lines": lines,
                 "band": list(normal) if normal else None,
                 "band_label": "normal range of adults" if normal else "",

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import solara
 
 from lobule.experiments.browser import charts
-from lobule.experiments.browser.player import QUIET, Played, Player
+from lobule.experiments.browser.player import QUIET, Player
 from lobule.experiments.browser.recording import Recording
 from lobule.experiments.browser.scene import Painter, View, stage
-from lobule.experiments.browser.session import Session
+from lobule.experiments.browser.session import Played, Session
 from lobule.experiments.browser.site import describe, tip
 from lobule.units import HOURS_PER_DAY
 
@@ -45,9 +45,9 @@ class Frame(NamedTuple):
     species: str
     step_hours: float
     own: dict[str, float]
+    """Parameters that the case has changed."""
     stage: dict[str, Any]
     pictures: tuple[dict[str, Any], ...]
-    headings: tuple[str, ...]
     courses: list[dict[str, Any]]
     zonal: list[dict[str, Any]]
     site: str
@@ -61,7 +61,7 @@ class Desk:
 
     Parameters
     ----------
-    session : Session or Recording
+    session : Played
         What to show.
     """
 
@@ -133,42 +133,40 @@ class Desk:
     def _show(self) -> None:
         self._number += 1
         session = self.player.session
-        main, is_recording = session.model, isinstance(session, Recording)
+        main = session.model
         branch = None if session.branch is None else session.branch.model
         if self._of is not main.tissue:
             self._of, self._stage = main.tissue, stage(main)
             self.selected = -1
-        pictures, headings = [], []
-        for view in self.views:
-            picture = self._painter.picture(view, main, branch)
-            pictures.append({**picture, "number": self._number})
-            headings.append(self._heading(view, branch is not None))
+        pictures = [
+            {**self._painter.picture(view, main, branch), "number": self._number} for view in self.views
+        ]
         view = self.views[1]
         shown = branch if view.of == "branch" and branch is not None else main
+        cursor = main.hours if isinstance(session, Recording) else None
         self.frame.set(
             Frame(
-                self._number,
-                main.hours,
-                main.age_days,
-                self.player.playing,
-                self.player.message,
-                session.is_over,
-                session.end_hours,
-                branch is not None,
-                main.case.name,
-                int(main.seed),
-                main.case.subject.species,
-                session.step_hours,
-                main.case.parameters,
-                self._stage,
-                tuple(pictures),
-                tuple(headings),
-                charts.time_courses(session.arms, self.titles, NAMES, main.hours if is_recording else None),
-                [charts.zonal(view, main, branch, NAMES)],
-                describe(shown, self.selected) if self.selected >= 0 else "",
-                tuple(f"day {m.hours / HOURS_PER_DAY:.4g}, {m.label}" for m in session.moments),
-                tuple(main.log),
-                self._showing(session),
+                number=self._number,
+                hours=main.hours,
+                age_days=main.age_days,
+                playing=self.player.playing,
+                message=self.player.message,
+                is_over=session.is_over,
+                end_hours=session.end_hours,
+                has_branch=branch is not None,
+                case=main.case.name,
+                seed=int(main.seed),
+                species=main.case.subject.species,
+                step_hours=session.step_hours,
+                own=main.case.parameters,
+                stage=self._stage,
+                pictures=tuple(pictures),
+                courses=charts.time_courses(session.arms, self.titles, NAMES, cursor),
+                zonal=[charts.zonal(view, main, branch, NAMES)],
+                site=describe(shown, self.selected) if self.selected >= 0 else "",
+                moments=tuple(f"day {m.hours / HOURS_PER_DAY:.4g}, {m.label}" for m in session.moments),
+                log=tuple(main.log),
+                recording=self._showing(session),
             )
         )
 
@@ -176,7 +174,7 @@ class Desk:
         """Go on from the hour of a recording with a model that can be treated."""
 
         def begin(session: Played) -> None:
-            self.player.session = Session.of(session.model)
+            self.player.session = Session(session.model)
             self.views[:] = [view._replace(of="main") for view in self.views]
 
         self.player.pause()
@@ -187,9 +185,3 @@ class Desk:
         if not isinstance(session, Recording):
             return None
         return Showing(tuple(session.names), *session.shown, session.is_exact())
-
-    @staticmethod
-    def _heading(view: View, has_branch: bool) -> str:
-        if not has_branch:
-            return ""
-        return {"main": "A", "branch": "B", "difference": "A − B"}[view.of]

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ from lobule.case import Case
 from lobule.errors import one_line
 from lobule.experiments.browser.controls import Button
 from lobule.experiments.browser.desk import Desk
-from lobule.experiments.browser.player import Played
-from lobule.experiments.browser.session import Session, dump
+from lobule.experiments.browser.session import Played, Session, dump
 from lobule.experiments.browser.widgets import Upload
 from lobule.units import HOURS_PER_DAY
 
@@ -112,7 +112,7 @@ def Job(desk: Desk, label: str, name: str, work: Callable[[Case, int, Callable[[
                 tag="span",
                 classes=["lobule-quiet"],
                 attributes={"role": "status"},
-                unsafe_innerHTML=status.value,
+                unsafe_innerHTML=escape(status.value),
             )
         if result.value is not None:
             solara.FileDownload(result.value[1], result.value[0], label=f"Download {result.value[0]}")

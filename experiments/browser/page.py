@@ -14,8 +14,8 @@ from lobule.experiments.browser.controls import BranchBar, Button, Clock, RunBar
 from lobule.experiments.browser.desk import Desk
 from lobule.experiments.browser.files import FilesPane
 from lobule.experiments.browser.legend import legend
-from lobule.experiments.browser.player import Played
 from lobule.experiments.browser.quantities import quantities
+from lobule.experiments.browser.session import Played
 from lobule.experiments.browser.treat import TreatPane
 from lobule.experiments.browser.tune import CasePane, ParameterPane
 from lobule.experiments.browser.widgets import Curves, Keys, TissueMap
@@ -233,7 +233,6 @@ def Panel(desk: Desk, panel: int, dark: bool) -> None:
         TissueMap(
             stage=frame.stage,
             picture=frame.pictures[panel],
-            heading=frame.headings[panel],
             selected=desk.selected,
             dark=dark,
             tip=desk.tip.value,

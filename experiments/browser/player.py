@@ -11,11 +11,9 @@ from typing import Any
 
 from lobule.doses import TOLERANCE_HOURS
 from lobule.errors import InputError
-from lobule.experiments.browser.recording import Recording
-from lobule.experiments.browser.session import Session
+from lobule.experiments.browser.session import Played
 
-#: What a player plays, and what it does between two steps.
-Played = Session | Recording
+#: What a player does between two steps.
 Action = Callable[[Any], object]
 #: What an action returns that changes nothing on the page.
 QUIET = object()
@@ -30,8 +28,8 @@ class Player:
 
     Parameters
     ----------
-    session : Session
-        The session; nobody else touches it once the player has started.
+    session : Played
+        What is played; nobody else touches it once the player has started.
     show : callable
         Called in the thread whenever there is something new to show.
 
@@ -53,8 +51,6 @@ class Player:
         self.speed = 24.0
         self.until: float | None = None
         self.message = ""
-        self.computing = 0.0
-        self.frames = 0
         self._orders: queue.SimpleQueue[Action | None] = queue.SimpleQueue()
         self._drawn = threading.Event()
         self._closed = False
@@ -78,9 +74,7 @@ class Player:
         """Let time go on, to hour `until` as fast as it goes, or at the chosen speed."""
 
         def begin(session: Played) -> None:
-            if until is not None or session.is_over:
-                while session.is_over or (until or 0.0) > session.end_hours + TOLERANCE_HOURS:
-                    session.go_on()
+            session.begin(until)
             self.until, self.playing = until, True
 
         self.do(begin)
@@ -150,8 +144,6 @@ class Player:
                 break
             if time.perf_counter() - begun > min(MOST_FRAME_SECONDS, 0.5 * span if fast else 1.0):
                 break
-        self.computing += time.perf_counter() - begun
-        self.frames += 1
         self._drawn.clear()
         self.show()
         self._drawn.wait(PATIENCE_SECONDS)

@@ -148,17 +148,18 @@ class Scale:
             or low < old[0]
             or (old[0] == 0.0) != (low == 0.0)
         ):
-            self._ends[key] = self._rounded(low, high)
+            self._ends[key] = rounded(low, high)
         return self._ends[key]
 
-    @staticmethod
-    def _rounded(low: float, high: float) -> tuple[float, float]:
-        step = 10.0 ** np.floor(np.log10(max(high - low, 1e-3 * abs(high), 1e-12)))
-        top = next(m for m in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0) if m * step >= high - low)
-        if low == 0.0:
-            return 0.0, float(top * step)
-        bottom = float(np.floor(low / step) * step)
-        return bottom, max(float(np.ceil(high / step) * step), bottom + float(step))
+
+def rounded(low: float, high: float) -> tuple[float, float]:
+    """Return round numbers that hold `low` to `high`, the lower one zero where `low` is."""
+    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-3 * abs(high), 1e-12)))
+    top = next(m for m in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0) if m * step >= high - low)
+    if low == 0.0:
+        return 0.0, float(top * step)
+    bottom = float(np.floor(low / step) * step)
+    return bottom, max(float(np.ceil(high / step) * step), bottom + float(step))
 
 
 def symmetric(values: NDArray[np.float64], floor: float) -> float:
@@ -166,4 +167,4 @@ def symmetric(values: NDArray[np.float64], floor: float) -> float:
     finite = np.abs(values[np.isfinite(values)])
     high = float(np.percentile(finite, 99.0)) if finite.size else 0.0
     high = high if high > floor else (float(finite.max()) if finite.size else 0.0)
-    return Scale._rounded(0.0, max(high, floor))[1]
+    return rounded(0.0, max(high, floor))[1]

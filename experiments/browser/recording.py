@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lobule.doses import TOLERANCE_HOURS
 from lobule.errors import InputError
-from lobule.experiments.browser.session import Arm, Course, Moment
+from lobule.experiments.browser.session import Arm, Course, Played
 from lobule.experiments.replay import Replay
-from lobule.model import Lobule
 
 POSITIONS = 120
 
 
-class Recording:
-    """Runs that are replayed; to a player it is like a :class:`Session` that cannot be treated.
+class Recording(Played):
+    """Runs that are replayed; they cannot be treated.
 
     Parameters
     ----------
@@ -30,19 +28,16 @@ class Recording:
         What the runs are called.
     hours : float
         Time shown, h since the start.
-    version : int
-        Rises whenever other runs are shown.
     """
 
-    moments: tuple[Moment, ...] = ()
+    hours = 0.0
+    end_hours = 0.0
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = dict(folders)
         self.names = list(folders)
         self._open: dict[str, tuple[Replay, Course]] = {}
-        self.version = 0
         self.shown = (self.names[0], None if len(self.names) < 2 else self.names[1])
-        self.hours = 0.0
         self._fill()
 
     @property
@@ -50,25 +45,9 @@ class Recording:
         """Hours between two pictures: a hundred and twentieth of the run, in whole steps."""
         return max(self.model.step_hours, self.end_hours / POSITIONS)
 
-    @property
-    def arms(self) -> list[Arm]:
-        """The runs shown: one or two."""
-        return [self.main] if self.branch is None else [self.main, self.branch]
-
-    @property
-    def model(self) -> Lobule:
-        """The model of the first run, as it was at this hour."""
-        return self.main.model
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the last picture is shown."""
-        return self.hours >= self.end_hours - TOLERANCE_HOURS
-
     def choose(self, main: str, branch: str | None) -> None:
         """Show other runs."""
         self.shown = (main, branch)
-        self.version += 1
         self._fill()
 
     def go(self, hours: float) -> None:
@@ -76,15 +55,15 @@ class Recording:
         self.hours = float(np.clip(hours, 0.0, self.end_hours))
         self._fill()
 
+    def begin(self, until: float | None) -> None:
+        """Go back to the start where the last picture is shown."""
+        if self.is_over:
+            self.go(0.0)
+
     def step(self) -> None:
         """Go on to the next picture."""
-        if self.is_over:
-            self.go_on()
+        self.begin(None)
         self.go(self.hours + self.step_hours)
-
-    def go_on(self, days: float | None = None) -> None:
-        """Begin again."""
-        self.go(0.0)
 
     def _fill(self) -> None:
         replays = [self._replay(name) for name in self.shown if name is not None]

@@ -51,8 +51,8 @@ def stage(model: Lobule) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain values and little-endian bytes: ``xy`` float32 [n, 2] (um), ``kind`` and ``zone`` uint8 [n],
-        ``place`` float32 [n] (portal 0 to central 1), ``site`` int32 [n], ``faces`` int32 [m, 2] (pairs of
+        Plain values and little-endian bytes: ``xy`` float32 [n, 2] (um), ``kind`` uint8 [n],
+        ``site`` int32 [n], ``faces`` int32 [m, 2] (pairs of
         neighbours, as places in the layer), and the vessels: ``x``, ``y`` and ``radius`` (um) of the largest
         disc inside, and ``rings``, the corners of the border and of the holes in it.
     """
@@ -68,8 +68,6 @@ def stage(model: Lobule) -> dict[str, Any]:
         "pitch": tissue.pitch,
         "xy": _floats(layer.xy),
         "kind": tissue.kind[sites].astype(np.uint8).tobytes(),
-        "zone": tissue.zone[sites].astype(np.uint8).tobytes(),
-        "place": _floats(tissue.portal_central[sites]),
         "site": sites.astype("<i4").tobytes(),
         "faces": np.stack([one[keep], other[keep]], axis=1).astype("<i4").tobytes(),
         "veins": [_vessel(vein) for vein in layer.veins],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lobule import snapshot
@@ -58,41 +59,20 @@ class Moment(NamedTuple):
     branch: bytes | None
 
 
-class Session:
-    """A model that is watched, questioned and treated.
-
-    Everything it does is what a case file could say: a treatment given now is a treatment of the case, so the
-    run can be computed again from the case and the seed.
-
-    Parameters
-    ----------
-    case : Case
-        What to show.
-    seed : int, optional
-        Seed instead of the case's.
+class Played(ABC):
+    """What a player plays: one model, or two side by side.
 
     Attributes
     ----------
     main, branch : Arm
-        The model, and the one that goes on beside it on the same random numbers, if any.
-    moments : list of Moment
+        The model, and the one beside it, if any.
+    moments : sequence of Moment
         States to go back to, oldest first.
-    version : int
-        Rises whenever the models are others than before, not just later.
     """
 
-    def __init__(self, case: Case, seed: int | None = None) -> None:
-        self.moments: list[Moment] = []
-        self.branch: Arm | None = None
-        self.version = 0
-        self.main = self._new(case, case.seed if seed is None else seed)
-
-    @classmethod
-    def of(cls, model: Lobule) -> Session:
-        """Return a session that goes on from a copy of `model`, which is only read."""
-        session = cls(model.case, int(model.seed))
-        session.main = _loaded(dump(model))
-        return session
+    main: Arm
+    branch: Arm | None = None
+    moments: Sequence[Moment] = ()
 
     @property
     def arms(self) -> list[Arm]:
@@ -103,6 +83,57 @@ class Session:
     def model(self) -> Lobule:
         """The model of the main arm."""
         return self.main.model
+
+    @property
+    @abstractmethod
+    def hours(self) -> float:
+        """Time since the start, h."""
+
+    @property
+    @abstractmethod
+    def step_hours(self) -> float:
+        """Length of the coming step, h."""
+
+    @property
+    @abstractmethod
+    def end_hours(self) -> float:
+        """Length of the case, h."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ends here."""
+        return self.hours >= self.end_hours - TOLERANCE_HOURS
+
+    @abstractmethod
+    def begin(self, until: float | None) -> None:
+        """Make ready to go on, to hour `until` where one is given."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Advance all arms by one step."""
+
+
+class Session(Played):
+    """A model that is watched, questioned and treated.
+
+    Everything it does is what a case file could say: a treatment given now is a treatment of the case, so the
+    run can be computed again from the case and the seed. A branch goes on beside the model on the same random
+    numbers.
+
+    Parameters
+    ----------
+    start : Case or Lobule
+        A case, from its start; or a model, from a copy of it.
+    seed : int, optional
+        Seed instead of the case's.
+    """
+
+    def __init__(self, start: Case | Lobule, seed: int | None = None) -> None:
+        self.moments: list[Moment] = []
+        if isinstance(start, Lobule):
+            self.main, self.origin = _loaded(dump(start)), start.case
+        else:
+            self.main = self._new(start, int(start.seed) if seed is None else seed)
 
     @property
     def hours(self) -> float:
@@ -119,10 +150,10 @@ class Session:
         """Length of the case, h."""
         return self.model.case.end_hours
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the case ends here."""
-        return self.hours >= self.model.case.end_hours - TOLERANCE_HOURS
+    def begin(self, until: float | None) -> None:
+        """Draw out the case where it ends here, or before hour `until`."""
+        while self.is_over or (until or 0.0) > self.end_hours + TOLERANCE_HOURS:
+            self.go_on()
 
     def step(self) -> None:
         """Advance all arms by one step, or to the same hour."""
@@ -132,11 +163,11 @@ class Session:
             arm.model.step()
             arm.course.note(arm.model)
 
-    def go_on(self, days: float | None = None) -> None:
-        """Draw out the case, and its open schedules, by `days`: four weeks or a tenth of its length."""
+    def go_on(self) -> None:
+        """Draw out the case, and its open schedules, by four weeks or a tenth of its length."""
         for arm in self.arms:
             end = arm.model.case.end_hours / HOURS_PER_DAY
-            more = max(MORE_DAYS, float(round(0.1 * end))) if days is None else days
+            more = max(MORE_DAYS, float(round(0.1 * end)))
             arm.model.amend(arm.model.case.with_days(end + more)[0])
 
     def treat(self, doses: Iterable[Mapping[str, Any]], who: str = "main") -> None:
@@ -180,14 +211,12 @@ class Session:
         if moment.branch is not None:
             self.branch = _loaded(moment.branch, (beside or course).until(moment.hours))
         del self.moments[self.moments.index(moment) :]
-        self.version += 1
 
     def fork(self) -> None:
         """Run a second model beside this one from here on: the same state and the same random numbers."""
         self.keep("before branching")
         course = self.main.course.until(self.hours)
         self.branch = _loaded(dump(self.model), course)
-        self.version += 1
 
     def drop(self, keep_branch: bool = False) -> None:
         """End the comparison and go on with the main arm, or with the branch."""
@@ -195,14 +224,12 @@ class Session:
             self.keep("before the comparison ended")
             self.main = self.branch if keep_branch else self.main
             self.branch = None
-            self.version += 1
 
     def reset(self, case: Case | None = None, seed: int | None = None) -> None:
         """Start anew, with another case or seed where given; treatments given by hand are forgotten."""
         self.main = self._new(case or self.origin, int(self.model.seed) if seed is None else seed)
         self.branch = None
         self.moments.clear()
-        self.version += 1
 
     def _new(self, case: Case, seed: int) -> Arm:
         arm = Arm(build_model(case, seed), Course())
@@ -221,7 +248,6 @@ class Session:
         arm = _loaded(data, name=name)
         self.main, self.branch, self.origin = arm, None, arm.model.case
         self.moments.clear()
-        self.version += 1
 
 
 def dump(model: Lobule) -> bytes:

@@ -20,7 +20,9 @@ WORDS = {
     "diet": "Diet",
     "alcohol": "Alcohol",
 }
-#: What the form starts with where the declaration has no default: a usual dose by species.
+#: What the form starts with where the declaration has no default, by species, in the unit of the field. From
+#: the built-in cases (cells, blood of mice, CCl4), a session of phlebotomy in man (450 mL), deferasirox (20
+#: mg/kg), drinking of half effect (grams a day); the others assumed, to have something to change.
 USUAL: dict[str, dict[str, Any]] = {
     "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg_per_kg": 30.0, "grams_per_day": 0.1},
     "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg_per_kg": 30.0, "grams_per_day": 2.0},

@@ -12,7 +12,6 @@ import solara
 def TissueMap(  # type: ignore[no-untyped-def]
     stage: dict[str, Any],
     picture: dict[str, Any],
-    heading: str = "",
     selected: int = -1,
     dark: bool = False,
     tip: dict[str, Any] = {"site": -1, "text": ""},  # noqa: B006
@@ -24,7 +23,7 @@ def TissueMap(  # type: ignore[no-untyped-def]
 
 
 @solara.component_vue("curves.vue")
-def Curves(charts: list[dict[str, Any]], dark: bool = False, small: bool = False):  # type: ignore[no-untyped-def]
+def Curves(charts: list[dict[str, Any]], dark: bool = False):  # type: ignore[no-untyped-def]
     """Show the charts of :mod:`lobule.experiments.browser.charts`."""
 
 
