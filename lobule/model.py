@@ -278,6 +278,12 @@ class Lobule(mesa.Model):
                 progress(self)
         return self
 
+    @property
+    def due(self) -> list[Any]:
+        """Treatments that are given before the next step."""
+        now = self.hours + TOLERANCE_HOURS
+        return [dose for hours, dose in self._events[self.next_event :] if hours <= now]
+
     def amend(self, case: Case) -> None:
         """Go on with `case`, which may differ from the model's own in what is still to come.
 

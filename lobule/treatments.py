@@ -184,7 +184,7 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
             return f"{treatment.mg_per_kg:g} mg/kg {treatment.drug}"
         case ToxinDose():
             levels.ccl4 += treatment.dose
-            return f"CCl4, dose {treatment.dose:g}"
+            return f"CCl4, {treatment.dose:g} mL/kg"
         case DietChange():
             body.diet_percent = treatment.iron_percent
             return f"diet of {treatment.iron_percent:g} % iron"

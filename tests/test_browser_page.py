@@ -215,8 +215,8 @@ def test_states_pictures_and_the_run_can_be_kept(visitor, tmp_path):
     assert got("Tissue (PNG)").read_bytes()[:4] == b"\x89PNG"
     assert b"<svg" in got("Tissue (SVG)").read_bytes()
     visitor.press("Run folder")
-    visitor.page.wait_for_selector("text=Download little", timeout=90_000)
-    names = zipfile.ZipFile(got("Download little")).namelist()
+    visitor.page.wait_for_selector("text=Download ZIP", timeout=90_000)
+    names = zipfile.ZipFile(got("Download ZIP")).namelist()
     assert "little/manifest.json" in names and "little/series.parquet" in names
     visitor.press("+ day")
     visitor.reach(2)
@@ -237,6 +237,32 @@ def test_visitors_do_not_share_a_model_and_a_reload_starts_anew(browser, server)
     for found in (one, two):
         assert not found.outside and not found.errors
         found.page.context.close()
+
+
+def test_what_is_no_number_cannot_be_given(visitor):
+    give = visitor.page.get_by_role("button", name="Give mesenchymal")
+    for text in ("nan", "", "abc", "inf"):
+        visitor.page.get_by_label("Cells", exact=True).fill(text)
+        visitor.page.wait_for_timeout(300)
+        assert give.is_disabled()
+    visitor.page.get_by_label("Cells", exact=True).fill("1e6")
+    visitor.page.wait_for_timeout(300)
+    give.click()
+    visitor.page.wait_for_selector(".lobule-log :text('next step')")
+    visitor.press("Step")
+    visitor.reach(1 / 24)
+    assert "next step" not in visitor.page.inner_text(".lobule-log")
+
+
+def test_maps_are_as_before_when_a_comparison_ends(visitor):
+    visitor.press("Step")
+    visitor.reach(1 / 24)
+    visitor.press("Branch")
+    visitor.page.wait_for_selector("text=Keep A")
+    assert "Iron" in visitor.page.locator(".lobule-bar").nth(1).inner_text()
+    visitor.press("Undo")
+    visitor.page.wait_for_selector("button:has-text('Branch')")
+    assert "NTBI" in visitor.page.locator(".lobule-bar").nth(1).inner_text()
 
 
 def test_what_goes_wrong_is_said_on_the_page(visitor):
@@ -331,10 +357,14 @@ def test_two_arms_of_a_sweep_are_replayed_side_by_side_and_filmed(browser, tmp_p
         assert visitor.pixels(0) != visitor.pixels(1)
         visitor.tab("Files")
         visitor.press("Film (GIF)")
-        visitor.page.wait_for_selector("text=Download", timeout=120_000)
+        visitor.page.wait_for_selector("text=Download GIF", timeout=120_000)
         with visitor.page.expect_download() as download:
-            visitor.press("Download")
+            visitor.press("Download GIF")
         download.value.save_as(tmp_path / "film.gif")
         assert Image.open(tmp_path / "film.gif").n_frames > 10
+        visitor.press("Go on from here")
+        visitor.page.wait_for_selector("text=Keep B")  # both go on, with what they went through
+        visitor.press("+ day")
+        visitor.reach(4)
         assert not visitor.outside and not visitor.errors
         visitor.page.context.close()

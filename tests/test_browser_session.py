@@ -9,11 +9,12 @@ import pytest
 from lobule import load_case
 from lobule.errors import InputError
 from lobule.experiments.browser import charts
+from lobule.experiments.browser.controls import read_number
 from lobule.experiments.browser.player import Player
 from lobule.experiments.browser.quantities import Scale, lookup, quantities
 from lobule.experiments.browser.recording import Recording
 from lobule.experiments.browser.scene import Painter, View, stage
-from lobule.experiments.browser.session import MOST_MOMENTS, MOST_ROWS, Course, Session
+from lobule.experiments.browser.session import MOST_MOMENTS, MOST_ROWS, Course, Session, dump
 from lobule.experiments.browser.site import acting, describe, tip
 from lobule.experiments.browser.treat import fields, initial, kinds
 from lobule.experiments.models import build_model
@@ -97,8 +98,6 @@ def test_a_case_is_drawn_out_past_its_end():
 
 
 def test_a_state_goes_out_and_comes_back(session):
-    from lobule.experiments.browser.session import dump
-
     steps(session, 10)
     data = dump(session.model)
     other = Session(load_case("hfe-mouse", SMALL))
@@ -291,3 +290,43 @@ def test_a_recording_ends_where_it_ends_whatever_is_asked(tmp_path):
     player.close()
     player.thread.join(10)
     assert not player.thread.is_alive()
+
+
+def test_a_reset_and_a_loaded_state_can_be_undone(session):
+    steps(session, 24)
+    before, origin = session.model.readouts(), session.origin
+    session.treat([MSC])
+    session.go_back()
+    session.keep("one")
+    session.keep("two")
+    session.reset(load_case("wild-type-mouse", SMALL), 5)
+    assert len(session.moments) == 1  # so that memory does not grow with resets
+    session.go_back()
+    assert session.model.readouts() == before
+    assert session.origin == origin
+    other = Session(load_case("hfe-mouse", SMALL))
+    steps(other, 3)
+    session.load(dump(other.model), "state.npz")
+    assert session.model.readouts() == other.model.readouts()
+    session.go_back()
+    assert session.model.readouts() == before
+
+
+def test_a_session_takes_over_two_models_with_their_courses(session):
+    steps(session, 5)
+    session.fork()
+    session.treat([MSC])
+    steps(session, 5)
+    taken = Session(session)
+    assert [a.model.readouts() for a in taken.arms] == [a.model.readouts() for a in session.arms]
+    assert [len(a.course.rows) for a in taken.arms] == [len(a.course.rows) for a in session.arms]
+    marks = charts.time_courses(taken.arms, ["ALT"], "AB")[0]["marks"]
+    assert {mark["label"].partition(":")[0] for mark in marks if "MSC" in mark["label"]} == {"A"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e6", 1e6), (" 3 ", 3.0), ("nan", None), ("inf", None), ("", None), ("1,5", None)]
+)
+def test_a_number_is_finite_or_none(text, number):
+    assert read_number(text) == number
+    assert read_number("2.5", whole=True) is None and read_number("-1", whole=True) is None

@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "format": 1,
         "status": "done",
         "case": json.loads(model.case.to_json()),
-        "events": [[24.0, "CCl4, dose 1"]],
+        "events": [[24.0, "CCl4, 1 mL/kg"]],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -174,8 +174,8 @@ def test_limits_of_colour_scales() -> None:
 
 def test_doses_are_named_once_by_kind() -> None:
     events = [
-        (0.0, "CCl4, dose 1"),
-        (84.0, "CCl4, dose 1"),
+        (0.0, "CCl4, 1 mL/kg"),
+        (84.0, "CCl4, 1 mL/kg"),
         (100.0, "1e+06 MSC (bone-marrow, intraportal), 3 in the sections"),
         (124.0, "no phlebotomy: haemoglobin 10.1 g/dL"),
     ]
@@ -211,7 +211,7 @@ def test_values_relative_to_the_end_of_injury() -> None:
     series["hours"], series["age_days"] = np.array([0.0, 648.0, 1344.0]), np.array([70.0, 97.0, 126.0])
     series["stellate_activated"] = np.array([0.0, 100.0, 5.0])
     series["collagen_area_percent"] = np.array([0.5, 8.5, 1.0])
-    points = {p.readout: p for p in published_points(case, series, [(648.0, "CCl4, dose 1")])}
+    points = {p.readout: p for p in published_points(case, series, [(648.0, "CCl4, 1 mL/kg")])}
     assert points["stellate_activated"].value == pytest.approx(8.3)
     assert points["collagen_area_percent"].value == pytest.approx(0.5 + 0.15 * 8.0)
     assert points["collagen_area_percent"].age_days == pytest.approx(125.0)

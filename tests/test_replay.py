@@ -74,7 +74,7 @@ def test_it_knows_the_run(folder: Path) -> None:
     run = Replay(folder)
     assert (run.case, run.seed, run.end_hours, run.is_exact) == (case(), 5, 96.0, True)
     assert list(run.stored) == [0.0, 24.0, 54.0, 96.0]  # day 2.1 is within a step of six hours
-    assert run.events == [(12.0, "CCl4, dose 1")]
+    assert run.events == [(12.0, "CCl4, 1 mL/kg")]
     assert run.series["hours"].tolist() == [12.0 * k for k in range(9)]
 
 

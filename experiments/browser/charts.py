@@ -44,7 +44,7 @@ def time_courses(
     start = model.age_days - model.hours / HOURS_PER_DAY
     tables = [_columns(arm) for arm in arms]
     scale, x_label = age_scale(tables[0])
-    marks = _marks(arms, start, scale)
+    marks = _marks(arms, names, start, scale)
     charts = []
     for title in titles:
         panel = COURSES[title]
@@ -91,11 +91,14 @@ def _columns(arm: Arm) -> dict[str, Any]:
     return table
 
 
-def _marks(arms: Sequence[Arm], start: float, scale: float) -> list[dict[str, Any]]:
-    """Return the treatments given so far, a look for each kind."""
-    events = [event for arm in arms for event in arm.model.log]
+def _marks(arms: Sequence[Arm], names: Sequence[str], start: float, scale: float) -> list[dict[str, Any]]:
+    """Return the treatments given so far, a look for each kind, with the arm where only one was given it."""
+    logs = [set(arm.model.log) for arm in arms]
+    of_all = set.intersection(*logs)
     looks = ((style.MUTED, ""), (style.VERMILION, "4 2"), (style.GREEN, "2 2"), (style.PURPLE, "6 2 2 2"))
-    kinds = dose_kinds(sorted(set(events))).items()
+    kinds = list(dose_kinds(sorted(of_all)).items())
+    for name, log in zip(names, logs, strict=False):
+        kinds += [(f"{name}: {kind}", at) for kind, at in dose_kinds(sorted(log - of_all)).items()]
     return [
         {
             "label": name,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import solara
 
 from lobule.experiments.browser.desk import Desk
-from lobule.experiments.browser.session import Session
 
 #: Speeds, simulated hours a second; those between half a step and this many steps a second are offered.
 SPEEDS = {
@@ -72,6 +72,38 @@ def Button(
         attributes={"title": said or label},
     )
     solara.v.use_event(button, "click", lambda *_: act())
+
+
+@solara.component
+def NumberField(
+    label: str, value: float | None, change: Callable[[float | None], None], whole: bool = False
+) -> None:
+    """A field for a finite number; `change` is told None as long as there is none in it."""
+    text = solara.use_reactive("" if value is None else f"{value:.12g}")
+    number = read_number(text.value, whole)
+
+    def typed(new: str | None) -> None:
+        text.set(new or "")
+        change(read_number(new or "", whole))
+
+    solara.v.TextField(
+        label=label,
+        v_model=text.value,
+        on_v_model=typed,
+        error_messages=[] if number is not None else ["a whole number" if whole else "a number"],
+        dense=True,
+    )
+
+
+def read_number(text: str, whole: bool = False) -> float | None:
+    """Return the finite number in `text`, 0 or more where it must be `whole`; None where there is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or (whole and not (number.is_integer() and 0.0 <= number < 2.0**53)):
+        return None
+    return number
 
 
 def toggle(desk: Desk) -> None:
@@ -157,15 +189,8 @@ def BranchBar(desk: Desk) -> None:
     if frame is None:
         return
 
-    def fork() -> None:
-        desk.player.do(Session.fork)
-        desk.views[:] = [v._replace(of=of) for v, of in zip(desk.views, ("main", "branch"), strict=True)]
-        desk.view(1, quantity=desk.views[0].quantity)
-
     def drop(keep_branch: bool) -> None:
         desk.player.do(lambda session: session.drop(keep_branch))
-        desk.views[:] = [v._replace(of="main") for v in desk.views]
-        desk.look()
 
     with solara.Div(classes=["lobule-buttons"]):
         Button("↶ Undo", lambda: undo(desk), "Back to the last saved moment (u)", disabled=not frame.moments)
@@ -174,7 +199,9 @@ def BranchBar(desk: Desk) -> None:
             Button("Keep B", lambda: drop(True), "End the comparison and go on with B")
         else:
             Button(
-                "Branch", fork, "Run a second lobule beside this one from here, on the same random numbers"
+                "Branch",
+                desk.fork,
+                "Run a second lobule beside this one from here, on the same random numbers",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import solara
@@ -14,6 +14,9 @@ from lobule.experiments.browser.recording import Recording
 from lobule.experiments.browser.scene import Painter, View, stage
 from lobule.experiments.browser.session import Played, Session
 from lobule.experiments.browser.site import describe, tip
+from lobule.experiments.canvas import Layer
+from lobule.experiments.explain import dose_in_words
+from lobule.model import Lobule
 from lobule.units import HOURS_PER_DAY
 
 ANSWER_SECONDS = 120.0
@@ -53,6 +56,8 @@ class Frame(NamedTuple):
     site: str
     moments: tuple[str, ...]
     log: tuple[tuple[float, str], ...]
+    due: tuple[str, ...]
+    layer: str
     recording: Showing | None
 
 
@@ -67,6 +72,7 @@ class Desk:
 
     def __init__(self, session: Played) -> None:
         self.views = [View(), View("iron") if session.branch is None else View(of="branch")]
+        self.kept: list[View] | None = None
         self.titles = list(charts.DEFAULT)
         self.selected = -1
         self.frame: solara.Reactive[Frame | None] = solara.Reactive(None)
@@ -85,6 +91,16 @@ class Desk:
         """Change what a panel shows; see :class:`View`."""
         self.views[panel] = self.views[panel]._replace(**changes)
         self.look()
+
+    def fork(self) -> None:
+        """Branch, and show both beside each other; when that ends the maps are as they were."""
+
+        def begin(session: Session) -> None:
+            session.fork()
+            self.kept = list(self.views)
+            self.views = [self.views[0]._replace(of=of) for of in ("main", "branch")]
+
+        self.player.do(begin)
 
     def choose(self, titles: list[str]) -> None:
         """Choose the time courses."""
@@ -135,6 +151,9 @@ class Desk:
         session = self.player.session
         main = session.model
         branch = None if session.branch is None else session.branch.model
+        if branch is None:  # a comparison has ended
+            self.views = [view._replace(of="main") for view in self.kept or self.views]
+            self.kept = None
         if self._of is not main.tissue:
             self._of, self._stage = main.tissue, stage(main)
             self.selected = -1
@@ -166,6 +185,8 @@ class Desk:
                 site=describe(shown, self.selected) if self.selected >= 0 else "",
                 moments=tuple(f"day {m.hours / HOURS_PER_DAY:.4g}, {m.label}" for m in session.moments),
                 log=tuple(main.log),
+                due=tuple(f"{name}{text}" for name, text in _due(session)),
+                layer=layer_in_words(main),
                 recording=self._showing(session),
             )
         )
@@ -174,8 +195,7 @@ class Desk:
         """Go on from the hour of a recording with a model that can be treated."""
 
         def begin(session: Played) -> None:
-            self.player.session = Session(session.model)
-            self.views[:] = [view._replace(of="main") for view in self.views]
+            self.player.session = Session(session)
 
         self.player.pause()
         self.player.do(begin)
@@ -185,3 +205,17 @@ class Desk:
         if not isinstance(session, Recording):
             return None
         return Showing(tuple(session.names), *session.shown, session.is_exact())
+
+
+def _due(session: Played) -> Iterator[tuple[str, str]]:
+    """Yield to whom and what is given before the next step."""
+    for name, arm in zip(NAMES, session.arms, strict=False):
+        for dose in arm.model.due:
+            text = dose_in_words(dose, arm.model.case.end_hours).partition(": ")[2]
+            yield (f"{name}: " if session.branch is not None else ""), text
+
+
+def layer_in_words(model: Lobule) -> str:
+    """Return which layer is drawn, where there are several."""
+    layers = int(model.tissue.axial[:, 2].max()) + 1
+    return f"layer {Layer(model).number + 1} of {layers} is drawn; numbers are of all" if layers > 1 else ""

@@ -30,7 +30,7 @@ def FilesPane(desk: Desk) -> None:
     """Offer what can be kept, and take back what was."""
     frame = desk.frame.value
     assert frame is not None
-    stem = f"{frame.case}-day-{frame.hours / HOURS_PER_DAY:.4g}"
+    stem = f"{frame.case}-day-{round(frame.hours / HOURS_PER_DAY, 2):g}"
     if frame.recording is None:
         Moments(desk)
     solara.HTML(tag="h2", unsafe_innerHTML="State")
@@ -115,7 +115,11 @@ def Job(desk: Desk, label: str, name: str, work: Callable[[Case, int, Callable[[
                 unsafe_innerHTML=escape(status.value),
             )
         if result.value is not None:
-            solara.FileDownload(result.value[1], result.value[0], label=f"Download {result.value[0]}")
+            solara.FileDownload(
+                result.value[1],
+                result.value[0],
+                label=f"Download {result.value[0].rpartition('.')[2].upper()}",
+            )
 
 
 def _so_far(session: Played) -> tuple[Case | None, int]:

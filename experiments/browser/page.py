@@ -168,6 +168,7 @@ def Main(desk: Desk, dark: bool) -> None:
                 )
             else:
                 html = legend(frame.pictures, treatments, dark)
+                html += f"<i>{frame.layer}</i>" if frame.layer else ""
                 if frame.is_over and frame.recording is None:
                     html += (
                         f"<i>The case ends here, on day {frame.end_hours / 24.0:g}; Play draws it out.</i>"

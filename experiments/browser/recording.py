@@ -10,6 +10,7 @@ import numpy as np
 from lobule.errors import InputError
 from lobule.experiments.browser.session import Arm, Course, Played
 from lobule.experiments.replay import Replay
+from lobule.readouts import READOUTS
 
 POSITIONS = 120
 
@@ -84,7 +85,7 @@ class Recording(Played):
     def _replay(self, name: str) -> tuple[Replay, Course]:
         if name not in self._open:
             replay, course = Replay(self._folders[name]), Course()
-            columns = list(replay.series)
+            columns = [name for name in replay.series if name in READOUTS]
             rows = zip(*(replay.series[column].tolist() for column in columns), strict=True)
             course.rows = [dict(zip(columns, row, strict=True)) for row in rows]
             self._open = {key: self._open[key] for key in self.shown if key in self._open}

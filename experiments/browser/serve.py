@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -106,6 +107,7 @@ def serve(
         if open_browser:
             webbrowser.open(url)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # folders in work are removed
     threading.Thread(target=announce, daemon=True).start()
     try:
         server.run()

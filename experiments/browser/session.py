@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ class Course:
 
     def note(self, model: Lobule) -> None:
         """Keep a row of `model` unless the last one is too near."""
-        if self.rows and model.hours < self.rows[-1]["hours"] + self.every - TOLERANCE_HOURS:
+        least = max(self.every, 2.0 * TOLERANCE_HOURS)
+        if self.rows and model.hours < self.rows[-1]["hours"] + least - TOLERANCE_HOURS:
             return
         self.rows.append(model.readouts())
         if len(self.rows) > MOST_ROWS:
@@ -50,13 +52,21 @@ class Arm(NamedTuple):
     course: Course
 
 
+class Saved(NamedTuple):
+    """A model as a snapshot, and its course so far."""
+
+    data: bytes
+    course: Course
+
+
 class Moment(NamedTuple):
     """A state to go back to."""
 
     hours: float
     label: str
-    main: bytes
-    branch: bytes | None
+    main: Saved
+    branch: Saved | None
+    origin: Case
 
 
 class Played(ABC):
@@ -122,16 +132,20 @@ class Session(Played):
 
     Parameters
     ----------
-    start : Case or Lobule
-        A case, from its start; or a model, from a copy of it.
+    start : Case, Lobule or Played
+        A case, from its start; or a model, or models side by side, from copies of them.
     seed : int, optional
         Seed instead of the case's.
     """
 
-    def __init__(self, start: Case | Lobule, seed: int | None = None) -> None:
+    def __init__(self, start: Case | Lobule | Played, seed: int | None = None) -> None:
         self.moments: list[Moment] = []
         if isinstance(start, Lobule):
-            self.main, self.origin = _loaded(dump(start)), start.case
+            self.main, self.origin = _loaded(Saved(dump(start), Course())), start.case
+        elif isinstance(start, Played):
+            self.main, self.origin = _loaded(_saved(start.main)), start.model.case
+            if start.branch is not None and start.branch.model.hours == start.model.hours:
+                self.branch = _loaded(_saved(start.branch))
         else:
             self.main = self._new(start, int(start.seed) if seed is None else seed)
 
@@ -197,26 +211,21 @@ class Session(Played):
 
     def keep(self, label: str) -> None:
         """Save this moment."""
-        branch = None if self.branch is None else dump(self.branch.model)
-        self.moments.append(Moment(self.hours, label, dump(self.model), branch))
+        branch = None if self.branch is None else _saved(self.branch)
+        self.moments.append(Moment(self.hours, label, _saved(self.main), branch, self.origin))
         del self.moments[:-MOST_MOMENTS]
 
     def go_back(self, index: int = -1) -> None:
         """Go back to a saved moment; later ones are forgotten."""
         moment = self.moments[index]
-        course = self.main.course
-        beside = None if self.branch is None else self.branch.course
-        self.main = _loaded(moment.main, course.until(moment.hours))
-        self.branch = None
-        if moment.branch is not None:
-            self.branch = _loaded(moment.branch, (beside or course).until(moment.hours))
+        self.main, self.origin = _loaded(moment.main), moment.origin
+        self.branch = None if moment.branch is None else _loaded(moment.branch)
         del self.moments[self.moments.index(moment) :]
 
     def fork(self) -> None:
         """Run a second model beside this one from here on: the same state and the same random numbers."""
         self.keep("before branching")
-        course = self.main.course.until(self.hours)
-        self.branch = _loaded(dump(self.model), course)
+        self.branch = _loaded(_saved(self.main))
 
     def drop(self, keep_branch: bool = False) -> None:
         """End the comparison and go on with the main arm, or with the branch."""
@@ -226,10 +235,21 @@ class Session(Played):
             self.branch = None
 
     def reset(self, case: Case | None = None, seed: int | None = None) -> None:
-        """Start anew, with another case or seed where given; treatments given by hand are forgotten."""
-        self.main = self._new(case or self.origin, int(self.model.seed) if seed is None else seed)
-        self.branch = None
-        self.moments.clear()
+        """Start anew, with another case or seed where given; treatments given by hand are forgotten.
+
+        Of the moments only this one is kept, to undo it.
+        """
+        new = case or self.origin
+        model_seed = int(self.model.seed) if seed is None else seed
+        before = self._last("before the reset")
+        self.main, self.branch, self.moments = self._new(new, model_seed), None, before
+
+    def _last(self, label: str) -> list[Moment]:
+        """Return this moment alone, where there is anything that could be lost."""
+        if self.hours == 0.0 and not self.moments:
+            return []
+        self.keep(label)
+        return self.moments[-1:]
 
     def _new(self, case: Case, seed: int) -> Arm:
         arm = Arm(build_model(case, seed), Course())
@@ -238,16 +258,16 @@ class Session(Played):
         return arm
 
     def load(self, data: bytes, name: str) -> None:
-        """Go on from a snapshot file.
+        """Go on from a snapshot file; of the moments only this one is kept.
 
         Raises
         ------
         InputError
             If `data` is none.
         """
-        arm = _loaded(data, name=name)
+        arm = _loaded(Saved(data, Course()), name)
+        self.moments = self._last(f"before loading {name}")
         self.main, self.branch, self.origin = arm, None, arm.model.case
-        self.moments.clear()
 
 
 def dump(model: Lobule) -> bytes:
@@ -257,8 +277,12 @@ def dump(model: Lobule) -> bytes:
     return file.getvalue()
 
 
-def _loaded(data: bytes, course: Course | None = None, name: str = "snapshot") -> Arm:
-    arm = Arm(load_model(io.BytesIO(data), name), course or Course())
+def _saved(arm: Arm) -> Saved:
+    return Saved(dump(arm.model), arm.course.until(arm.model.hours))
+
+
+def _loaded(saved: Saved, name: str = "snapshot") -> Arm:
+    arm = Arm(load_model(io.BytesIO(saved.data), name), saved.course.until(math.inf))
     arm.course.note(arm.model)
     return arm
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any, Literal, Union, get_args, get_origin
 
 import solara
 
 from lobule.doses import Dose, Section, Treatment
-from lobule.experiments.browser.controls import Button
+from lobule.experiments.browser.controls import Button, NumberField
 from lobule.experiments.browser.desk import Desk
 
 WORDS = {
@@ -60,7 +61,7 @@ def initial(kind: str, species: str) -> dict[str, Any]:
 
 def label(name: str) -> str:
     """Return the words for a field."""
-    units = {"_ml": " (mL)", "_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_percent": " (%)"}
+    units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml": " (mL)", "_percent": " (%)"}
     words = {
         "mg_per_kg": "dose (mg/kg)",
         "hours": "over (hours)",
@@ -79,7 +80,8 @@ def label(name: str) -> str:
 def TreatPane(desk: Desk, species: str) -> None:
     """Choose a treatment, its dose and who gets it, and give it."""
     kind, form = solara.use_reactive("msc"), solara.use_reactive(initial("msc", species))
-    again, every, who = solara.use_reactive(False), solara.use_reactive(7.0), solara.use_reactive("A")
+    again, who = solara.use_reactive(False), solara.use_reactive("A")
+    every: solara.Reactive[float | None] = solara.use_reactive(7.0)
     frame = desk.frame.value
 
     def choose(value: str) -> None:
@@ -92,12 +94,14 @@ def TreatPane(desk: Desk, species: str) -> None:
         "Treatment", values=[WORDS[k] for k in kinds()], value=WORDS[kind.value], on_value=choose, dense=True
     )
     for name, field in fields(kind.value).items():
-        Field(name, field, form)
+        Field(name, field, form).key(f"{kind.value} {name}")
     solara.Checkbox(label="and again, regularly", value=again)
     if again.value:
-        solara.InputFloat("Every (days)", value=every)
+        NumberField("Every (days)", every.value, every.set)
     if frame is not None and frame.has_branch:
         solara.Select("To", values=["A", "B", "both"], value=who, dense=True)
+
+    is_whole = None not in form.value.values() and not (again.value and every.value is None)
 
     def give() -> None:
         dose = {"kind": kind.value, **form.value}
@@ -107,23 +111,19 @@ def TreatPane(desk: Desk, species: str) -> None:
         desk.player.do(lambda session: session.treat([dose], arm))
 
     with solara.Div(classes=["lobule-row"]):
-        Button(f"Give {WORDS[kind.value].lower() if kind.value != 'toxin' else 'toxin'}", give, strong=True)
+        name = "toxin" if kind.value == "toxin" else WORDS[kind.value].lower()
+        Button(f"Give {name}", give, strong=True, disabled=not is_whole)
     solara.HTML(
         tag="p",
         classes=["lobule-quiet"],
         unsafe_innerHTML="It is given before the next step; Undo takes it back.",
     )
     solara.HTML(tag="h2", unsafe_innerHTML="Given so far")
-    rows = [
-        f"<tr><td>day {hours / 24.0:.4g}</td><td>{text}</td></tr>"
-        for hours, text in (frame.log if frame else ())
-    ]
-    solara.HTML(
-        tag="div",
-        unsafe_innerHTML=f"<table class='lobule-log'>{''.join(rows[-20:])}</table>"
-        if rows
-        else "nothing yet",
-    )
+    given = [] if frame is None else [(f"day {hours / 24.0:.4g}", text) for hours, text in frame.log]
+    given += [] if frame is None else [("next step", text) for text in frame.due]
+    rows = "".join(f"<tr><td>{when}</td><td>{escape(text)}</td></tr>" for when, text in given[-20:])
+    table = f"<table class='lobule-log'>{rows}</table>"
+    solara.HTML(tag="div", unsafe_innerHTML=table if rows else "nothing yet")
 
 
 @solara.component
@@ -147,4 +147,4 @@ def Field(name: str, field: Any, form: solara.Reactive[dict[str, Any]]) -> None:
     elif annotation is bool:
         solara.Checkbox(label=label(name), value=form.value[name], on_value=change)
     else:
-        solara.InputFloat(label(name), value=form.value[name], on_value=change)
+        NumberField(label(name), form.value[name], change)

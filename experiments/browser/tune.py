@@ -9,7 +9,7 @@ import solara
 
 from lobule.agents.declare import Parameter
 from lobule.case import builtin_cases, load_case
-from lobule.experiments.browser.controls import Button
+from lobule.experiments.browser.controls import Button, NumberField
 from lobule.experiments.browser.desk import Desk
 from lobule.experiments.style import unit_text
 from lobule.parameters import GROUPS
@@ -24,16 +24,16 @@ def CasePane(desk: Desk, changes: solara.Reactive[dict[str, float]]) -> None:
     frame = desk.frame.value
     now = frame.case if frame else "hfe-mouse"
     seed_now = frame.seed if frame else 1
-    chosen, seed = solara.use_reactive(now), solara.use_reactive(seed_now)
+    chosen = solara.use_reactive(now)
+    seed: solara.Reactive[float | None] = solara.use_reactive(float(seed_now))
     values = list(titles) if now in titles else [now, *titles]
 
     def start() -> None:
         def begin(session: Any) -> None:
             base = session.origin if chosen.value == session.origin.name else load_case(chosen.value)
-            session.reset(load_case(base, dict(changes.value)), seed.value)
+            session.reset(load_case(base, dict(changes.value)), int(seed.value or 0))
 
         desk.player.pause()
-        desk.views[:] = [view._replace(of="main") for view in desk.views]
         desk.player.do(begin)
 
     solara.HTML(tag="h2", unsafe_innerHTML="Case")
@@ -43,16 +43,18 @@ def CasePane(desk: Desk, changes: solara.Reactive[dict[str, float]]) -> None:
         classes=["lobule-quiet"],
         unsafe_innerHTML=titles.get(chosen.value, "the case given at the start"),
     )
-    solara.InputInt("Seed", value=seed)
+    NumberField("Seed", seed.value, seed.set, whole=True)
     words = (
         f", {len(changes.value)} parameter{'s' * (len(changes.value) != 1)} changed" if changes.value else ""
     )
     with solara.Div(classes=["lobule-row"]):
-        Button("Reset", start, "Start anew with this case, seed and parameters", strong=True)
+        words_of_reset = "Start anew with this case, seed and parameters"
+        Button("Reset", start, words_of_reset, strong=True, disabled=seed.value is None)
     solara.HTML(
         tag="p",
         classes=["lobule-quiet"],
-        unsafe_innerHTML=f"Starts anew at day 0{words}. What was given by hand is forgotten.",
+        unsafe_innerHTML=f"Starts anew at day 0{words}. What was given by hand and the saved moments are "
+        "forgotten; Undo brings this moment back.",
     )
 
 

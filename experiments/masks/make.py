@@ -47,6 +47,8 @@ def make_map(path: Path, options: Options = Options()) -> list[str]:  # noqa: B0
     InputError
         If the image or an option is wrong, or no tissue can be made of it; nothing is written then.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a file")
     usual = GEOMETRY.values(options.species)
     pitch = usual.pitch if options.pitch is None else options.pitch
     if not NARROWEST_UM <= pitch <= WIDEST_UM:
