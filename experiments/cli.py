@@ -266,7 +266,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"{program}: {one_line(error.strerror or str(error))}{where}", file=sys.stderr)
+        reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+        print(f"{program}: {one_line(reason)}{where}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as stop:
         print(f"{program}: interrupted{stop.args[0] if stop.args else ''}", file=sys.stderr)

@@ -14,7 +14,6 @@ from lobule.experiments.cli import DEFAULT_CASE, DONE, INTERRUPTED, SOME_FAILED,
 from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
 from lobule.experiments.folders import (
-    MANIFEST,
     check_complete,
     check_new_folder,
     check_resumable,
@@ -110,15 +109,14 @@ def sweep(args: argparse.Namespace) -> int:
 def collect(args: argparse.Namespace) -> int:
     """Write a data set for other tools."""
     from lobule.experiments.export.collect import collect as write
-    from lobule.experiments.scripting import load_results
+    from lobule.experiments.export.collect import opened
     from lobule.experiments.sweeps.finished import Run
 
-    if (args.folder / MANIFEST).is_file():
-        check_complete(args.folder)
-        print(write(Run(args.folder), args.format, args.out))
-        return DONE
-    results = load_results(args.folder, args.sweep)
+    results = opened(args.folder, args.sweep)
     path = write(results, args.format, args.out)
+    if isinstance(results, Run):
+        print(path)
+        return DONE
     for line in results.gaps():
         print(line, file=sys.stderr)
     if len(results.plans) > 1:
