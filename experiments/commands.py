@@ -46,12 +46,13 @@ def _start(args: argparse.Namespace, progress: Progress) -> Path:
     case = load_case(DEFAULT_CASE if args.case is None else args.case, dict(args.settings))
     for name in case.evidence:
         read_evidence(name)
+    notes: list[str] = []
     if args.days is not None:
         case, notes = case.with_days(args.days)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
     if args.out is not None:
         check_new_folder(args.out)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     from lobule.experiments.runner import run_case
 
     _say_when_cold()
@@ -95,8 +96,6 @@ def sweep(args: argparse.Namespace) -> int:
         for line in plan_in_words(plan, store, who, only_failed=args.failed, draw=args.figures):
             print(line)
         return DONE
-    for note in plan.notes():
-        print(f"note: {note}", file=sys.stderr)
     outcome = conduct(plan, store, who, only_failed=args.failed, draw=args.figures)
     command = shlex.join(["lobule", "sweep", *(word for word in args.words if word != "--failed")])
     for line in summary(plan, store, outcome, f"{command} --failed", f"go on with: {command}"):

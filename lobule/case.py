@@ -192,6 +192,8 @@ class Case(Section):
             else:
                 kept.append(dose)
         snapshot_days = tuple(day for day in self.record.snapshot_days if day <= days)
+        if late := [f"{day:g}" for day in self.record.snapshot_days if day > days]:
+            notes.append(f"record.snapshot_days after day {days:g} are left out: {', '.join(late)}")
         record = self.record.model_copy(update={"snapshot_days": snapshot_days})
         return self.model_copy(update={"clock": clock, "treatments": tuple(kept), "record": record}), notes
 

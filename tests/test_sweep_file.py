@@ -106,6 +106,8 @@ BAD = {
     "unknown key": (HEAD + "replicate = 4\n", 'did you mean "replicates"'),
     "no replicates": (HEAD + "replicates = 0\n", "replicates = 0 -> must be at least 1"),
     "half a replicate": (HEAD + "replicates = 1.5\n", "replicates = 1.5 -> must be a whole number"),
+    "varied seed": (HEAD + "[parameters]\nseed = [1, 2]\n", "seed -> is not varied by itself"),
+    "varied name": (HEAD + '[parameters]\nname = ["a", "b"]\n', "does not change the run"),
     "negative seed": (HEAD + "seed = -1\n", "seed = -1 -> must be at least 0"),
     "days in words": ('format = 1\ncase = "hfe-mouse"\ndays = "two"\n', 'days = "two" -> must be a number'),
     "no days": ('format = 1\ncase = "hfe-mouse"\ndays = 0\n', "days = 0 -> must be more than 0"),

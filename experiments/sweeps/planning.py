@@ -16,13 +16,14 @@ MOST_RUNS = 10_000_000
 
 CaseLike = str | PathLike[str] | Case
 
-
 #: Keys of a case that cannot be varied, and why.
 UNVARIED = {
+    "seed": "is not varied by itself: replicates (in a script seeds) are runs with other seeds, "
+    "and seed at the top of the file (in a script root) changes them all",
     "tissue.map": "is not varied: give each map a case of its own, or an arm of the sweep file",
-    "seed": "seeds come from replicates (in a script: seeds) and root, the same for all arms",
     **dict.fromkeys(
-        ("name", "title", "description", "evidence", "format"), "does not change what a run gives"
+        ("format", "name", "title", "description", "evidence", "tissue.agents"),
+        "cannot be varied: it does not change the run",
     ),
 }
 
@@ -70,13 +71,15 @@ def make_plan(
     axes: dict[str, Axis] = {}
     for given, value in parameters.items():
         key = normal(given)
-        if key in UNVARIED:
-            raise InputError(f"{key} -> {UNVARIED[key]}")
+        _check_varied(key)
         if key in axes:
             raise InputError(f"{key} -> is varied twice")
         axes[key] = as_axis(key, value)
     check_whole(root, "root")
     numbers = _checked_replicates(replicates)
+    for changes in (settings or {}, *(arms or {}).values()):
+        if "seed" in changes:
+            _check_varied("seed")
     branches = _arms(cases, arms or {}, settings or {})
     for key in axes:
         if key in map(normal, settings or {}):
@@ -97,6 +100,12 @@ def make_plan(
 def normal(key: str) -> str:
     """Return the one spelling of a dotted key: parameters go without ``parameters.``."""
     return str(key).removeprefix("parameters.")
+
+
+def _check_varied(key: str) -> None:
+    """Refuse to vary what does not make one run differ from another."""
+    if key in UNVARIED:
+        raise InputError(f"{key} -> {UNVARIED[key]}")
 
 
 def check_whole(number: Any, name: str) -> int:
