@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
-from lobule.experiments.arguments import filename, folder, options, positive, setting, whole
+from lobule.experiments.arguments import filename, folder, options, positive, setting, whole, workers
 
 DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
@@ -91,7 +91,9 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     sweep.add_argument(
         "--out", type=folder, default=Path("results"), metavar="DIR", help="store of runs (results)"
     )
-    sweep.add_argument("--workers", type=whole, metavar="N", help="processes on this machine (one per core)")
+    sweep.add_argument(
+        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
+    )
     sweep.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
     sweep.add_argument(
         "--slurm",

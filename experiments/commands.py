@@ -23,6 +23,8 @@ from lobule.experiments.progress import Progress
 from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
 
+MANY = 50_000  # cases that take so long to work out that one says so
+
 
 def run(args: argparse.Namespace) -> int:
     """Simulate a case, or go on with an interrupted run."""
@@ -87,6 +89,8 @@ def sweep(args: argparse.Namespace) -> int:
     if args.workers is not None and (args.cluster is not None or args.slurm is not None):
         raise UsageError("lobule sweep", "--workers -> is for this machine: leave out --cluster and --slurm")
     plan = read_sweep(args.file)
+    if (number := len(plan.arms) * len(plan.points)) > MANY:
+        print(f"working out {number:,} cases", file=sys.stderr)
     from lobule.experiments.sweeps.conduct import Workers, conduct
     from lobule.experiments.sweeps.store import Store
     from lobule.experiments.sweeps.summary import plan_in_words, summary

@@ -64,7 +64,7 @@ def run(
 
     name = run_id(loaded, seed)
     if out is not None:
-        folder = Path(out)
+        folder = checked_path(out, "out")
     else:
         first, number = default_folder(loaded, seed), 1
         while (folder := numbered(first, number)).exists() and _name_in(folder) != name:
@@ -150,8 +150,9 @@ def sweep(
     several = isinstance(case, Sequence) and not isinstance(case, str)
     cases: Any = case if several or isinstance(case, Mapping) else [case]
     name = name_of(dict.fromkeys(load_case(c).name for c in _each(cases))) if name is None else name
-    plan = make_plan(name, cases, parameters or {}, seeds, settings=settings, days=days, root=root)
-    store = Store(Path(out))
+    varied = {} if parameters is None else parameters
+    plan = make_plan(name, cases, varied, seeds, settings=settings, days=days, root=root)
+    store = Store(checked_path(out, "out"))
     display = Display(None if progress else io.StringIO())
     who = Workers.of(workers, cluster)
     outcome = conduct(plan, store, who, only_failed=only_failed, draw=figures, display=display)

@@ -12,7 +12,7 @@ from lobule.errors import InputError, shown
 from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
 from lobule.experiments.sweeps.plan import Arm, Plan, applies
 
-MOST_RUNS = 10_000_000
+MOST_RUNS = 1_000_000
 
 CaseLike = str | PathLike[str] | Case
 
@@ -31,7 +31,7 @@ UNVARIED = {
 def make_plan(
     name: str,
     cases: Sequence[CaseLike] | Mapping[str, CaseLike],
-    parameters: Mapping[str, Any],
+    parameters: Any,
     replicates: Iterable[int],
     *,
     arms: Mapping[str, Mapping[str, Any]] | None = None,
@@ -68,6 +68,11 @@ def make_plan(
     InputError
         In one line, if anything of it is wrong. Combinations of values are tried when the runs are asked for.
     """
+    if not (isinstance(name, str) and name.strip()):
+        raise InputError(f"name = {shown(name)} -> must be a text")
+    if not isinstance(parameters, Mapping):
+        words = "must be a mapping of dotted keys to lists of values or samplers"
+        raise InputError(f"parameters = {shown(parameters)} -> {words}")
     axes: dict[str, Axis] = {}
     for given, value in parameters.items():
         key = normal(given)
@@ -118,7 +123,7 @@ def check_whole(number: Any, name: str) -> int:
     """
     value = number.item() if hasattr(number, "item") else number
     if not (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63):
-        raise InputError(f"{name} = {shown(value)} -> must be a whole number, 0 or more")
+        raise InputError(f"{name} = {shown(value)} -> must be a whole number, 0 or more, below 2^63")
     return value
 
 
