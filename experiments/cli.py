@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
 from lobule.experiments.arguments import filename, folder, options, positive, setting, whole, workers
+from lobule.experiments.signals import interrupting
 
 DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
@@ -248,11 +249,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 done, 2 bad input (one line on standard error says what), 3 some runs of a sweep are
-        missing, 130 interrupted.
+        missing, 130 interrupted, 143 and 129 the same by SIGTERM and SIGHUP.
     """
+    with interrupting() as asked:
+        try:
+            code = _command(sys.argv[1:] if argv is None else argv)
+        except OSError:  # nothing can be printed: the terminal is gone
+            if asked.code == INTERRUPTED:
+                raise
+            code = INTERRUPTED
+    return asked.code if code == INTERRUPTED else code
+
+
+def _command(argv: Sequence[str]) -> int:
+    """Run one command; whatever stops it becomes a line and an exit code."""
     program = "lobule"
     try:
-        args = parse(sys.argv[1:] if argv is None else argv)
+        args = parse(argv)
         program = f"lobule {args.command}"
         from lobule.experiments import commands
 

@@ -20,6 +20,7 @@ from lobule.experiments.folders import (
     read_manifest,
 )
 from lobule.experiments.progress import Progress
+from lobule.experiments.signals import leave_alone
 from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
 
@@ -203,6 +204,7 @@ def view(args: argparse.Namespace) -> int:
 
     port = free_port(args.port)
     _say_when_cold()
+    leave_alone()
     serve(case, folders, port, not args.no_open)
     return DONE
 
