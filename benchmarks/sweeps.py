@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import psutil
 
 from benchmarks.rounds import Goal, Section, Spread
 from lobule.case import Case
+from lobule.experiments.folders import MANIFEST, manifest_seal
 from lobule.experiments.models import build_model
 from lobule.experiments.runner import run_case
 from lobule.experiments.sweeps.plan import Plan
@@ -144,15 +146,18 @@ def finished(section: Section, folder: Path, number: int) -> None:
     """Let the command find a store in which everything is done."""
     file, out = folder / "finished.toml", folder / "finished"
     file.write_text(FILE.format(days=0.25, replicates=number // 100, points=100))
-    section.say(f"a store of {number:,} finished runs is made, all copies of one")
+    section.say(f"a store of {number:,} finished runs is made, all copies of one under their own names")
     from lobule.experiments.sweeps.sweepfile import read_sweep
 
     plan, store = read_sweep(file), Store(out)
     store.prepare()
     store.save(plan)
     first = run_case(plan.case(plan.runs[0]), seed=1, out=folder / "one", draw=False)
+    manifest = json.loads((first / MANIFEST).read_bytes())
     for planned in plan.runs:
-        shutil.copytree(first, store.folder(planned.id))
+        copy = shutil.copytree(first, store.folder(planned.id))
+        own = {**manifest, "run": planned.id}
+        (copy / MANIFEST).write_text(json.dumps({**own, "seal": manifest_seal(own)}), "utf-8")
     times = []
     for _ in range(section.rounds):
         start = time.perf_counter()
@@ -161,6 +166,7 @@ def finished(section: Section, folder: Path, number: int) -> None:
         )
         times.append(time.perf_counter() - start)
         assert f"{number:,} of {number:,} runs done" in done.stdout, done.stdout
+        assert "damaged" not in done.stderr, done.stderr  # nothing was done again
     goal = Goal(5.0, at_least=False)
     section.add(f"`lobule sweep` where all {number:,} runs are done", Spread.of(times), "s", goal)
 

@@ -36,13 +36,25 @@ def positive(text: str) -> float:
 def whole(text: str) -> int:
     """Return a whole number, such as a seed."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < 2**63):
-        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 0 or more")
+        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 0 or more, below 2^63")
     return int(text)
+
+
+def workers(text: str) -> int:
+    """Return a number of processes; whether there may be so many is said where they are made."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} -> must be a whole number, 1 or more") from None
 
 
 def options(text: str) -> dict[str, object]:
     """Return ``key=value,key=value`` as a table."""
-    return dict(setting(part) for part in text.split(","))
+    try:
+        return dict(setting(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        words = f"{shown(text)} -> must be key=value, or several with commas between them"
+        raise argparse.ArgumentTypeError(words) from None
 
 
 def filename(text: str) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
-from lobule.experiments.arguments import filename, folder, options, positive, setting, whole
+from lobule.experiments.arguments import filename, folder, options, positive, setting, whole, workers
+from lobule.experiments.signals import interrupting
 
 DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
@@ -91,7 +92,9 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     sweep.add_argument(
         "--out", type=folder, default=Path("results"), metavar="DIR", help="store of runs (results)"
     )
-    sweep.add_argument("--workers", type=whole, metavar="N", help="processes on this machine (one per core)")
+    sweep.add_argument(
+        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
+    )
     sweep.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
     sweep.add_argument(
         "--slurm",
@@ -246,11 +249,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 done, 2 bad input (one line on standard error says what), 3 some runs of a sweep are
-        missing, 130 interrupted.
+        missing, 130 interrupted, 143 and 129 the same by SIGTERM and SIGHUP.
     """
+    with interrupting() as asked:
+        try:
+            code = _command(sys.argv[1:] if argv is None else argv)
+        except OSError:  # nothing can be printed: the terminal is gone
+            if asked.code == INTERRUPTED:
+                raise
+            code = INTERRUPTED
+    return asked.code if code == INTERRUPTED else code
+
+
+def _command(argv: Sequence[str]) -> int:
+    """Run one command; whatever stops it becomes a line and an exit code."""
     program = "lobule"
     try:
-        args = parse(sys.argv[1:] if argv is None else argv)
+        args = parse(argv)
         program = f"lobule {args.command}"
         from lobule.experiments import commands
 
@@ -266,7 +281,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"{program}: {one_line(error.strerror or str(error))}{where}", file=sys.stderr)
+        reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+        print(f"{program}: {one_line(reason)}{where}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as stop:
         print(f"{program}: interrupted{stop.args[0] if stop.args else ''}", file=sys.stderr)

@@ -14,15 +14,17 @@ from lobule.experiments.cli import DEFAULT_CASE, DONE, INTERRUPTED, SOME_FAILED,
 from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
 from lobule.experiments.folders import (
-    MANIFEST,
     check_complete,
     check_new_folder,
     check_resumable,
     read_manifest,
 )
 from lobule.experiments.progress import Progress
+from lobule.experiments.signals import leave_alone
 from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
+
+MANY = 50_000  # cases that take so long to work out that one says so
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,12 +49,13 @@ def _start(args: argparse.Namespace, progress: Progress) -> Path:
     case = load_case(DEFAULT_CASE if args.case is None else args.case, dict(args.settings))
     for name in case.evidence:
         read_evidence(name)
+    notes: list[str] = []
     if args.days is not None:
         case, notes = case.with_days(args.days)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
     if args.out is not None:
         check_new_folder(args.out)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     from lobule.experiments.runner import run_case
 
     _say_when_cold()
@@ -87,6 +90,8 @@ def sweep(args: argparse.Namespace) -> int:
     if args.workers is not None and (args.cluster is not None or args.slurm is not None):
         raise UsageError("lobule sweep", "--workers -> is for this machine: leave out --cluster and --slurm")
     plan = read_sweep(args.file)
+    if (number := len(plan.arms) * len(plan.points)) > MANY:
+        print(f"working out {number:,} cases", file=sys.stderr)
     from lobule.experiments.sweeps.conduct import Workers, conduct
     from lobule.experiments.sweeps.store import Store
     from lobule.experiments.sweeps.summary import plan_in_words, summary
@@ -96,8 +101,6 @@ def sweep(args: argparse.Namespace) -> int:
         for line in plan_in_words(plan, store, who, only_failed=args.failed, draw=args.figures):
             print(line)
         return DONE
-    for note in plan.notes():
-        print(f"note: {note}", file=sys.stderr)
     outcome = conduct(plan, store, who, only_failed=args.failed, draw=args.figures)
     command = shlex.join(["lobule", "sweep", *(word for word in args.words if word != "--failed")])
     for line in summary(plan, store, outcome, f"{command} --failed", f"go on with: {command}"):
@@ -110,15 +113,14 @@ def sweep(args: argparse.Namespace) -> int:
 def collect(args: argparse.Namespace) -> int:
     """Write a data set for other tools."""
     from lobule.experiments.export.collect import collect as write
-    from lobule.experiments.scripting import load_results
+    from lobule.experiments.export.collect import opened
     from lobule.experiments.sweeps.finished import Run
 
-    if (args.folder / MANIFEST).is_file():
-        check_complete(args.folder)
-        print(write(Run(args.folder), args.format, args.out))
-        return DONE
-    results = load_results(args.folder, args.sweep)
+    results = opened(args.folder, args.sweep)
     path = write(results, args.format, args.out)
+    if isinstance(results, Run):
+        print(path)
+        return DONE
     for line in results.gaps():
         print(line, file=sys.stderr)
     if len(results.plans) > 1:
@@ -202,6 +204,7 @@ def view(args: argparse.Namespace) -> int:
 
     port = free_port(args.port)
     _say_when_cold()
+    leave_alone()
     serve(case, folders, port, not args.no_open)
     return DONE
 

@@ -131,9 +131,10 @@ def _seal(path: Path) -> list[Any]:
 
 
 def damage(folder: Path, run: str | None = None) -> str:
-    """Return what is wrong with the folder of a run that should be complete, and `run` where that is given.
+    """Return what is wrong with the folder of a run that should be complete; nothing when all is well.
 
-    Results are held against their SHA-256; of snapshots, which are large, only the size is looked at.
+    Results are held against their SHA-256; of snapshots, which are large, only the size is looked at. With
+    `run`, the folder has to hold the run of this name.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())

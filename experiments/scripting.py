@@ -20,6 +20,7 @@ from lobule.experiments.sweeps.planning import CaseLike, check_whole, make_plan,
 from lobule.experiments.sweeps.results import Results
 from lobule.experiments.sweeps.store import Store
 from lobule.experiments.sweeps.summary import summary
+from lobule.files import checked_path
 
 
 def run(
@@ -63,7 +64,7 @@ def run(
 
     name = run_id(loaded, seed)
     if out is not None:
-        folder = Path(out)
+        folder = checked_path(out, "out")
     else:
         first, number = default_folder(loaded, seed), 1
         while (folder := numbered(first, number)).exists() and _name_in(folder) != name:
@@ -149,9 +150,9 @@ def sweep(
     several = isinstance(case, Sequence) and not isinstance(case, str)
     cases: Any = case if several or isinstance(case, Mapping) else [case]
     name = name_of(dict.fromkeys(load_case(c).name for c in _each(cases))) if name is None else name
-    plan = make_plan(name, cases, parameters or {}, seeds, settings=settings, days=days, root=root)
-    _say_all(plan.notes() if progress else ())
-    store = Store(Path(out))
+    varied = {} if parameters is None else parameters
+    plan = make_plan(name, cases, varied, seeds, settings=settings, days=days, root=root)
+    store = Store(checked_path(out, "out"))
     display = Display(None if progress else io.StringIO())
     who = Workers.of(workers, cluster)
     outcome = conduct(plan, store, who, only_failed=only_failed, draw=figures, display=display)
@@ -190,14 +191,21 @@ def load_results(folder: str | os.PathLike[str], sweep: str | None = None) -> Re
     InputError
         If `folder` is no store of runs, or has no such sweep.
     """
-    store = Store(Path(folder))
-    plans = store.plans()
+    store = Store(checked_path(folder, "folder"))
+    plans, damaged = store.read_plans()
+    if not plans and damaged:
+        raise InputError(f"{damaged[0]} -> is damaged, and there is no other sweep; run the sweep again")
+    if not plans and any(store.runs.iterdir()):
+        raise InputError(f"{store.shown} -> has runs but no sweep that says which; run the sweep again")
     if sweep is None:
-        return Results(store, plans)
+        return Results(store, plans, damaged)
     chosen = [plan for plan in plans if plan.stem == sweep] or [plan for plan in plans if plan.name == sweep]
     if len(chosen) != 1:
         names = [plan.stem for plan in plans]
         what = "several sweeps" if chosen else "no sweep"
-        hint = nearest(sweep, [*names, *(plan.name for plan in plans)])
-        raise InputError(f"{shown(sweep)} -> {what} of this name; there are {', '.join(names)}{hint}")
-    return Results(store, chosen)
+        hint = nearest(str(sweep), [*names, *(plan.name for plan in plans)])
+        wrong = f"; damaged: {', '.join(path.stem for path in damaged)}" if damaged else ""
+        raise InputError(
+            f"{shown(sweep)} -> {what} of this name; there are {', '.join(names) or 'none'}{wrong}{hint}"
+        )
+    return Results(store, chosen, damaged)

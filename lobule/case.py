@@ -177,7 +177,8 @@ class Case(Section):
         InputError
             If `days` is not a positive whole number of steps.
         """
-        if not (isinstance(days, int | float) and math.isfinite(days) and days > 0):
+        is_number = isinstance(days, int | float) and not isinstance(days, bool)
+        if not (is_number and math.isfinite(days) and days > 0):
             raise InputError(f"days = {shown(days)} -> must be a number more than 0")
         clock = self._clock_of(float(days))
         notes: list[str] = []
@@ -192,17 +193,23 @@ class Case(Section):
             else:
                 kept.append(dose)
         snapshot_days = tuple(day for day in self.record.snapshot_days if day <= days)
+        if late := [f"{day:g}" for day in self.record.snapshot_days if day > days]:
+            notes.append(f"record.snapshot_days after day {days:g} are left out: {', '.join(late)}")
         record = self.record.model_copy(update={"snapshot_days": snapshot_days})
         return self.model_copy(update={"clock": clock, "treatments": tuple(kept), "record": record}), notes
 
     def _clock_of(self, days: float) -> Clock:
         phases: list[dict[str, float]] = []
+        asked = days
         for i, phase in enumerate(self.clock.phases):
             is_last = i == len(self.clock.phases) - 1
             length = days if is_last else min(days, phase.days)
             if length * HOURS_PER_DAY > TOLERANCE_HOURS:
                 phases.append({"days": length, "step_hours": phase.step_hours})
             days -= length
+        if not phases:
+            step = self.clock.phases[0].step_hours
+            raise InputError(f"days = {asked:g} -> must be a whole number of steps of {step:g} h")
         try:
             return Clock.model_validate({"phases": phases})
         except ValidationError as error:

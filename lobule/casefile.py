@@ -28,6 +28,7 @@ WRONG_TYPE = {
     "string_type": "must be text in quotes",
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
+    "list_type": "must be a list",
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
@@ -109,7 +110,7 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel], data: Any) -> str
         return f"{key}.kind = {shown(tag)} -> not one of {tags}{nearest(tag, tags.split(', '))}"
     if kind == "extra_forbidden":
         table = model_at(model, path[:-1], data)
-        names = list(table.model_fields) if table else []
+        names = [field.alias or name for name, field in table.model_fields.items()] if table else []
         hint = nearest(str(path[-1]), names) or f"; there are {', '.join(names)}"
         return f"{key} = {shown(value)} -> no such key{hint}"
     if kind == "value_error":
@@ -135,7 +136,8 @@ def _allowed(kind: str, context: Mapping[str, Any], value: Any, message: str) ->
     limits |= {"less_than": ("lt", "less than"), "less_than_equal": ("le", "at most")}
     if kind in limits:
         name, words = limits[kind]
-        return f"must be {words} {context[name]:g}"
+        limit = context[name]
+        return f"must be {words} {limit if isinstance(limit, int) and limit < 10**9 else f'{limit:g}'}"
     if kind in WRONG_TYPE:
         return WRONG_TYPE[kind]
     if kind == "string_pattern_mismatch":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 LONGEST_VALUE = 60
@@ -40,6 +40,10 @@ def shown(value: object) -> str:
         text = str(value).lower()
     elif isinstance(value, int) and abs(value) > 10**LONGEST_VALUE:
         text = "a very large integer"
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(map(shown, value))}]"
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{key} = {shown(entry)}" for key, entry in value.items()) + "}"
     else:
         text = str(value)
     text = one_line(text)

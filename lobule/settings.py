@@ -118,6 +118,8 @@ def apply_settings(
     InputError
         If a name leads nowhere.
     """
+    if not isinstance(settings, Mapping):
+        raise InputError(f"settings = {shown(settings)} -> must be a mapping of dotted keys to values")
     changed = _copied(data)
     for key, value in settings.items():
         value = value.item() if hasattr(value, "item") else value

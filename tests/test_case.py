@@ -160,7 +160,8 @@ def test_with_days_cuts_extends_and_says_what_is_left_out() -> None:
     short, notes = case.with_days(10)
     assert short.end_hours == 240.0
     assert short.treatments == () and short.record.snapshot_days == (0.0,)
-    assert len(notes) == 1 and "msc" in notes[0]
+    assert len(notes) == 2 and "msc" in notes[0]
+    assert notes[1] == "record.snapshot_days after day 10 are left out: 49, 52, 77"
     longer, notes = case.with_days(100)
     assert [phase.days for phase in longer.clock.phases] == [49.0, 51.0]
     assert (longer.treatments, notes) == (case.treatments, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -215,12 +216,13 @@ def test_three_dimensions(tmp_path: Path):
         (["{store}", "--format", "hdf5"], "invalid choice"),
         (["{store}", "--format", "zarr", "--out", "{taken}"], "is there already"),
         (["{store}", "--out", "{taken}"], "is there already"),
+        (["{store}", "--format", "csv", "--out", "{taken}/file"], "is there already"),
+        (["{store}", "--out", "{taken}/link"], "is there already"),
+        (["{store}", "--out", "{store}/sweeps/x.csv"], "belongs to a store"),
+        (["{store}", "--format", "vtk", "--out", "{store}/runs/x"], "belongs to a store"),
         (["{store}", "--out", "{taken}/none/table.parquet"], "there is no folder"),
-        (
-            ["{store}", "--format", "csv", "--out", "{store}/runs/t.csv"],
-            "store's own folders",
-        ),
-        (["{store}", "--format", "csv", "--out", "/dev/full"], "is there already"),
+        (["{store}", "--format", "zarr", "--out", "{taken}/none/s.zarr"], "there is no folder"),
+        (["{store}", "--format", "vtk", "--out", "{taken}/none/vtk"], "there is no folder"),
         (["{bare}", "--format", "vtk"], "no snapshot was kept"),
         (["{bare}", "--format", "zarr"], "no snapshot was kept"),
     ],
@@ -228,15 +230,59 @@ def test_three_dimensions(tmp_path: Path):
 def test_what_cannot_be_collected_gets_one_line(
     words: list[str], said: str, results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    (tmp_path / "taken").mkdir()
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "file").write_text("mine")
+    (taken / "link").symlink_to("nowhere")
     if "{bare}" in words:
         settings = {**SHORT, "record.final_snapshot": False}
         small_sweep(tmp_path / "bare", settings=settings, parameters={}, seeds=[0])
-    places = {"store": results.store.path, "taken": tmp_path / "taken", "bare": tmp_path / "bare"}
+    places = {"store": results.store.path, "taken": taken, "bare": tmp_path / "bare"}
     assert main(["collect", *(word.format(**places) for word in words)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0], lines
-    assert not list((tmp_path / "taken").iterdir()) and not list(tmp_path.rglob("*.partial"))
+    assert sorted(path.name for path in taken.iterdir()) == ["file", "link"]
+    assert (taken / "file").read_text() == "mine" and not list(tmp_path.rglob("*.partial"))
+
+
+def test_what_was_collected_beside_the_runs_is_renewed(results: Results):
+    for name in FORMATS:
+        path = collect(results, name)
+        assert collect(results.store.path, name) == path
+    assert not list(results.store.path.glob(".*"))
+
+
+def test_what_is_in_the_way_of_a_collection_stays(results: Results, tmp_path: Path):
+    store = shutil.copytree(results.store.path, tmp_path / "store")
+    (store / "results.csv").unlink(missing_ok=True)
+    (store / "mine").write_text("mine")
+    (store / "results.csv").symlink_to("mine")
+    with pytest.raises(InputError, match=r"results.csv -> is in the way"):
+        collect(store, "csv")
+    assert (store / "mine").read_text() == "mine"
+
+
+FULL = """
+import resource, sys
+from lobule.experiments.export import arrays, collect
+from lobule.experiments.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "csv"])
+def test_a_full_disk_gets_one_line_that_names_the_path(name: str, results: Results, tmp_path: Path):
+    """Files may not grow over 1 kB: a table, an image or an array cannot be written, as on a full disk."""
+    out = tmp_path / "data"
+    words = ["collect", str(results.store.path), "--format", name, "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, *words], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lobule collect: File too large (") and str(out) in line, line
+    assert ".partial" not in line and not list(tmp_path.iterdir())
 
 
 def test_a_format_that_is_none_is_refused(results: Results, tmp_path: Path):

@@ -16,7 +16,7 @@ from lobule import Lobule
 from lobule.agents import Hepatocyte
 from lobule.case import load_case
 from lobule.errors import InputError
-from lobule.experiments import load_results, run, sweep
+from lobule.experiments import collect, load_results, run, sweep
 from lobule.experiments.models import build_model
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.plan import replicate_seed
@@ -57,6 +57,7 @@ def test_only_what_is_asked_for_is_read(results: Results, monkeypatch: pytest.Mo
 
 def test_the_end_of_every_run(results: Results):
     final = results.final()
+    assert list(results.final("lic_mg_per_g").columns[-2:]) == ["seed", "lic_mg_per_g"]
     assert len(final) == 6 and set(final["hours"]) == {6.0}
     assert results.table().schema.field("subject.age_days").metadata is not None
     by_age = final.groupby("subject.age_days")["body_weight_g"].mean()
@@ -200,3 +201,17 @@ def test_everything_a_study_needs_in_six_lines(tmp_path: Path, monkeypatch: pyte
     means = results.final().groupby("hepatocyte.export_rate")["lic_mg_per_g"].mean()
     assert isinstance(means, pd.Series) and means[0.02] > means[0.06]
     assert len(load_results("results")) == 4 and isinstance(next(iter(results)), Run)
+
+
+def test_what_a_script_gives_wrongly_gets_one_line(tmp_path: Path):
+    calls: list[tuple[Any, str]] = [
+        (lambda: sweep("hfe-mouse", [1]), r"parameters = \[1\] -> must be a mapping"),  # type: ignore[arg-type]
+        (lambda: sweep("hfe-mouse", out=3), "out = 3 -> must be the name"),  # type: ignore[arg-type]
+        (lambda: sweep("hfe-mouse", name=3), "name = 3 -> must be a text"),  # type: ignore[arg-type]
+        (lambda: load_results(3), "folder = 3 -> must be the name"),  # type: ignore[arg-type]
+        (lambda: collect(3, "csv"), "source = 3 -> must be the name"),  # type: ignore[arg-type]
+        (lambda: collect(tmp_path, "csv"), "is no store of runs"),
+    ]
+    for call, words in calls:
+        with pytest.raises(InputError, match=words):
+            call()

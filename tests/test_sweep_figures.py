@@ -13,8 +13,9 @@ from scipy.stats import t
 from lobule.errors import InputError
 from lobule.experiments import load_results
 from lobule.experiments.cli import main
+from lobule.experiments.sweeps.design import unit_of
 from lobule.experiments.sweeps.pairs import pair_plot
-from lobule.experiments.sweeps.panels import MAIN, Places, shown_readouts
+from lobule.experiments.sweeps.panels import MAIN, Places, Plain, shown_readouts, value_texts
 from lobule.experiments.sweeps.pictures import draw_sweep, multiples, time_courses
 from lobule.experiments.sweeps.responses import heat_maps, mean_and_interval, pairs_of, response_curves
 from lobule.experiments.sweeps.results import Results
@@ -59,6 +60,36 @@ def frame(n: int = 40) -> pd.DataFrame:
     )
     rows["replicate"] = np.repeat([0, 1], n // 2)
     return rows.assign(lic_mg_per_g=rng.normal(1.0, 0.1, n), alt_iu_per_l=rng.normal(40.0, 5.0, n), msc=0.0)
+
+
+def test_keys_of_a_case_have_the_units_that_their_names_say():
+    keys = ("diet.iron_percent", "treatments.0.cells", "treatments.1.iron_mg_per_ml", "subject.sex", RATE)
+    assert unit_of(keys) == ["%", "cells", "mg/mL", "-", "fmol/h"]
+
+
+def test_long_names_of_arms_are_seen_whole():
+    """Everything that is written lies on the picture, whatever the names."""
+    rows = frame().assign(arm=[f"{i % 6} {'name of sixty-four characters ' * 2}x" for i in range(40)])
+    for figure in (response_curves(rows, AGE), pair_plot(rows, [AGE])):
+        figure.canvas.draw()
+        box = figure.legends[0].get_window_extent()
+        assert box.x0 >= 0.0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0.0
+
+
+def test_ticks_that_lie_close_are_told_apart():
+    ticks = Plain()
+    assert ticks.format_ticks([1.0, 1.5, 2.0]) == ["1", "1.5", "2"] and ticks.get_offset() == ""
+    close = ticks.format_ticks([0.1234567001, 0.1234567002, 0.1234567003])
+    assert close == ["0", "1e-10", "2e-10"] and ticks.get_offset() == "+0.1234567001"
+    assert value_texts([0.020001, 0.020002]) == ["0.020001", "0.020002"]
+
+
+def test_an_interval_of_what_is_never_negative_ends_at_zero():
+    rows = frame().assign(lic_mg_per_g=lambda r: np.where(r["replicate"] == 1, 1.0, 0.0))
+    for key in (RATE, "kind"):
+        ax = response_curves(rows, key).axes[0]
+        ends = [c.get_datalim(ax.transData).y0 for c in ax.collections] + [p.get_y() for p in ax.patches]
+        assert min(ends) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_what_does_not_differ_is_not_shown():
@@ -118,7 +149,7 @@ def test_many_values_are_points_with_means_over_bins():
     assert np.allclose(curves[0].get_xdata(), np.arange(40.0).reshape(8, 5).mean(axis=1))
     first = rows[(rows["arm"] == "alone") & (rows[AGE] < 5.0)]
     assert curves[0].get_ydata()[0] == pytest.approx(first["lic_mg_per_g"].mean())
-    assert ax.get_xlabel() == AGE  # a key of the case has no declared unit
+    assert ax.get_xlabel() == f"{AGE} (d)"  # as the key of the case says
 
 
 def test_few_values_more_than_a_dozen_make_few_bins():
@@ -168,7 +199,7 @@ def test_pairs_show_parameters_and_readouts():
     shown = axes[2, 1].lines[1]
     assert np.array_equal(shown.get_xdata(), treated[AGE])
     assert np.array_equal(shown.get_ydata(), treated["lic_mg_per_g"])
-    assert axes[3, 1].get_xlabel() == "subject.\nage_days" and "IU/L" in axes[3, 0].get_ylabel()
+    assert axes[3, 1].get_xlabel() == "subject.\nage_days\n(d)" and "IU/L" in axes[3, 0].get_ylabel()
 
 
 def test_courses_show_the_median_and_the_range_of_most(results: Results):
@@ -187,7 +218,7 @@ def test_courses_show_the_median_and_the_range_of_most(results: Results):
 def test_maps_are_of_the_first_replicate_and_along_one_parameter(results: Results):
     rows = multiples(results, results.final(), results.keys)
     assert [[words for words, _ in row] for row in rows] == [
-        ["hfe-mouse\nsubject.age_days 21", "hfe-mouse\nsubject.age_days 40"]
+        ["hfe-mouse\nsubject.age_days 21 d", "hfe-mouse\nsubject.age_days 40 d"]
     ]
     assert {run.manifest["seed"] for _, run in rows[0]} == {int(results.runs["seed"][0])}
 

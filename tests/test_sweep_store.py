@@ -96,6 +96,38 @@ def test_a_missing_snapshot_is_damage(store: Path):
     assert damage(folder) == ""
 
 
+def test_folders_that_changed_places_are_damage(whole: Path, store: Path, capsys: pytest.CaptureFixture[str]):
+    first, second, *_ = sorted((store / "runs").iterdir())
+    first.rename(store / "aside")
+    second.rename(first)
+    (store / "aside").rename(second)
+    assert len(load_results(store)) == 4
+    small_sweep(store, progress=True)
+    said = capsys.readouterr().err
+    assert f"damaged: {first}: holds another run, {second.name}" in said and f"damaged: {second}: " in said
+    assert contents(store) == contents(whole)
+
+
+def test_a_plan_that_is_damaged_or_gone_is_told(store: Path, capsys: pytest.CaptureFixture[str]):
+    (plan,) = (store / "sweeps").iterdir()
+    good = plan.read_bytes()
+    plan.write_bytes(good[:100])
+    for command in ("collect", "plot"):
+        assert main([command, str(store)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"{plan} -> is damaged" in line
+    (store / "sweeps" / "whole.json").write_bytes(good)
+    for command in ("collect", "plot"):
+        assert main([command, str(store)]) == 0
+        assert f"damaged: {plan}: its sweep is left out" in capsys.readouterr().err
+    plan.unlink()
+    (store / "sweeps" / "whole.json").unlink()
+    with pytest.raises(InputError, match="has runs but no sweep"):
+        load_results(store)
+    small_sweep(store)
+    assert len(load_results(store)) == 6
+
+
 def test_damage_is_told_where_results_are_read(store: Path, capsys: pytest.CaptureFixture[str]):
     folder = sorted((store / "runs").iterdir())[1]
     (folder / "series.parquet").write_bytes(b"")
@@ -450,6 +482,12 @@ def test_a_run_that_dies_further_on_each_time_is_no_failure(tmp_path: Path, monk
     assert taken[0] == 8.0 and task.perform(what).status == "done"
 
 
+def test_a_bad_sweep_makes_no_store(tmp_path: Path):
+    with pytest.raises(InputError, match="must be 1, 7, 19"):
+        small_sweep(tmp_path / "o", parameters={"tissue.lobules": [1, 5]}, settings={})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     file, out = sweep_file(tmp_path / "s.toml"), tmp_path / "o"
     assert main(["sweep", str(file), "--out", str(out), "--dry-run"]) == 0
@@ -505,39 +543,3 @@ def test_the_table_is_the_same_whatever_the_order_of_work(whole: Path, tmp_path:
     small_sweep(other, seeds=[1], parameters={"subject.age_days": list(reversed(AGES))})
     small_sweep(other)
     assert table_bytes(other, tmp_path) == table_bytes(whole, tmp_path)
-
-
-def test_folders_that_were_swapped_are_found_and_done_again(store: Path, whole: Path, tmp_path: Path):
-    one, other = sorted((store / "runs").iterdir())[:2]
-    aside = store / "aside"
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
-    assert sorted(Store(store).state([one.name, other.name])[1]) == [one.name, other.name]
-    small_sweep(store)
-    assert table_bytes(store, tmp_path) == table_bytes(whole, tmp_path)
-
-
-def test_a_damaged_plan_is_named_and_one_that_is_gone_is_missed(store: Path):
-    (plan,) = (store / "sweeps").iterdir()
-    text = plan.read_text()
-    plan.write_text(text[:-20])
-    with pytest.raises(InputError, match=f"{plan.name} -> is damaged; run its sweep again"):
-        load_results(store)
-    plan.unlink()
-    with pytest.raises(InputError, match="has 6 runs but no sweep"):
-        load_results(store)
-    small_sweep(store)
-    assert len(load_results(store)) == 6
-
-
-def test_a_value_out_of_range_leaves_no_store_behind(tmp_path: Path):
-    with pytest.raises(InputError):
-        small_sweep(tmp_path / "new", parameters={"hepatocyte.export_rate": [0.02, 5000.0]})
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize(("key", "said"), [("seed", "seeds come from"), ("title", "does not change")])
-def test_what_cannot_be_varied_is_refused(tmp_path: Path, key: str, said: str):
-    with pytest.raises(InputError, match=said):
-        small_sweep(tmp_path / "new", parameters={key: [1, 2]})

@@ -119,6 +119,23 @@ def test_an_interrupted_driver_leaves_nobody_behind(file: Path, serial: Path, tm
     assert same(out, serial, tmp_path)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_driver_that_is_asked_to_end_does_as_when_interrupted(
+    number: signal.Signals, code: int, workers: str, file: Path, tmp_path: Path
+):
+    process = start(file, tmp_path / "out", "--workers", workers)
+    wait_for(lambda: finished(tmp_path / "out") >= 2, process)
+    children = workers_of(process)
+    (os.killpg if number == signal.SIGHUP else os.kill)(process.pid, number)
+    os.kill(process.pid, number)  # impatience changes nothing
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, printed
+    assert "interrupted; go on with: lobule sweep" in printed and "Traceback" not in printed
+    assert not any(child.is_running() for child in children)
+    assert not list((tmp_path / "out" / "locks").iterdir())
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """Return the address of a scheduler, and two workers and the scheduler, all started by hand."""

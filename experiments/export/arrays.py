@@ -161,7 +161,11 @@ def write_zarr(source: Results | Run, path: Path) -> None:
             how: dict[str, Any] = (
                 {"append_dim": along} if written else {"mode": "w", "encoding": _chunks(whole)}
             )
-            whole.to_zarr(path, group=group, zarr_format=2, consolidated=False, **how)
+            try:
+                whole.to_zarr(path, group=group, zarr_format=2, consolidated=False, **how)
+            except OSError:
+                _let_writing_end()
+                raise
             parts.clear()
 
     for run, labels in runs:
@@ -179,6 +183,19 @@ def write_zarr(source: Results | Run, path: Path) -> None:
             written, size = True, 0
     if held["fields"]:
         flush()
+
+
+def _let_writing_end() -> None:
+    """Wait for the chunks that Zarr still writes after one of them failed: they would come back after it."""
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def rest() -> None:
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.gather(*others, return_exceptions=True)
+
+    sync(rest())
 
 
 def _chunks(part: xr.Dataset) -> dict[str, Any]:

@@ -6,19 +6,22 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lobule.errors import InputError, nearest, one_line, shown
+from lobule.errors import InputError, nearest, shown
 from lobule.experiments.export.arrays import write_zarr
 from lobule.experiments.export.images import write_ome_tiff
 from lobule.experiments.export.meshes import write_vtk
 from lobule.experiments.export.multicellds import write_multicellds
+from lobule.experiments.folders import MANIFEST, check_complete
+from lobule.experiments.scripting import load_results
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.results import Results
-from lobule.experiments.sweeps.store import FOLDERS
-from lobule.files import whole
+from lobule.experiments.sweeps.store import FOLDERS, Store
+from lobule.files import checked_path, whole
 
 ROWS_AT_A_TIME = 100_000
 
@@ -41,37 +44,32 @@ def _tables(source: Source) -> Iterator[pa.Table]:
 
 def write_parquet(source: Source, path: Path) -> None:
     """Write the table to one Parquet file, units in the metadata of its columns."""
-    with whole(path) as partial:
-        writer: pq.ParquetWriter | None = None
-        try:
-            for table in _tables(source):
-                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
-                writer.write_table(table)
-        finally:
-            if writer is not None:
-                writer.close()
+    _write_table(source, lambda schema: pq.ParquetWriter(path, schema, compression="zstd"))
 
 
 def write_csv(source: Source, path: Path) -> None:
     """Write the table to one CSV file."""
     from pyarrow import csv
 
-    with whole(path) as partial:
-        writer: csv.CSVWriter | None = None
-        try:
-            for table in _tables(source):
-                writer = writer or csv.CSVWriter(partial, table.schema)
-                writer.write_table(table)
-        finally:
-            if writer is not None:
-                writer.close()
+    _write_table(source, lambda schema: csv.CSVWriter(path, schema))
+
+
+def _write_table(source: Source, writer_for: Callable[[pa.Schema], Any]) -> None:
+    writer = None
+    try:
+        for table in _tables(source):
+            writer = writer or writer_for(table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _each_run(write: Callable[[Run, Path], None], ending: str) -> Callable[[Source, Path], None]:
     """Return what writes a file or a folder for each run into one folder."""
 
     def all_runs(source: Source, path: Path) -> None:
-        path.mkdir(parents=True)
+        path.mkdir()
         for run in source if isinstance(source, Results) else [source]:
             write(run, path / f"{run.folder.name}{ending}")
 
@@ -90,63 +88,74 @@ FORMATS: dict[str, tuple[str, Callable[[Source, Path], None]]] = {
 ONE_FILE = ("parquet", "csv")
 
 
-def collect(source: Source, format: str = "parquet", out: str | os.PathLike[str] | None = None) -> Path:
+def opened(folder: str | os.PathLike[str], sweep: str | None = None) -> Source:
+    """Return the run that a folder holds, or the runs of a store; `sweep` chooses as in `load_results`.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or the run is not complete.
+    """
+    path = checked_path(folder, "source")
+    if (path / MANIFEST).is_file():
+        check_complete(path)
+        return Run(path)
+    return load_results(path, sweep)
+
+
+def collect(
+    source: Source | str | os.PathLike[str],
+    format: str = "parquet",
+    out: str | os.PathLike[str] | None = None,
+) -> Path:
     """Write what a run or a store of runs holds in one format, and return where it is.
 
     Parameters
     ----------
-    source : Results or Run
+    source : Results, Run or path
         What is written: the series as a table, or the snapshots as arrays, images or meshes.
     format : {"parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds"}
         Format.
     out : path, optional
-        File or folder to write; beside the runs, under a name of its own, unless given.
+        New file or folder to write. Unless given, it is beside the runs, under a name of its own, and
+        replaces what was collected there before.
 
     Raises
     ------
     InputError
         If there is nothing to write, `out` is taken, or a library is not installed.
+    OSError
+        If it cannot be written; nothing is left of it then.
     """
-    if format not in FORMATS:
+    if not isinstance(format, str) or format not in FORMATS:
         names = ", ".join(FORMATS)
         raise InputError(f"format = {shown(format)} -> none of {names}{nearest(str(format), FORMATS)}")
     name, write = FORMATS[format]
+    source = source if isinstance(source, Results | Run) else opened(source)
     base = source.store.shown if isinstance(source, Results) else source.folder
-    path = base / name if out is None else Path(out)
+    is_file = format in ONE_FILE
+    path = base / name if out is None else checked_path(out, "out")
     if isinstance(source, Results) and not len(source):
         raise InputError(f"{base} -> has no finished run yet")
-    if out is not None:
-        _check_out(path, source)
-    try:
-        return _written(source, path, write, format in ONE_FILE)
-    except OSError as error:
-        raise InputError(f"{path} -> cannot be written: {error.strerror or one_line(str(error))}") from None
+    _check_place(path, is_file, is_own=out is None)
+    with whole(path) as partial:
+        write(source, partial)
+        if not is_file:  # a folder takes the place of none but an empty one
+            shutil.rmtree(path, ignore_errors=True)
+    return path
 
 
-def _check_out(path: Path, source: Source) -> None:
-    """Refuse a place that is taken, that has no folder, or that belongs to the store."""
-    if path.exists() or path.is_symlink():
+def _check_place(path: Path, is_file: bool, is_own: bool) -> None:
+    """Refuse to write where something else is; `is_own` tells the place that is renewed by every call."""
+    if is_own:
+        fits = not path.is_symlink() and (path.is_file() if is_file else path.is_dir())
+        if os.path.lexists(path) and not fits:
+            raise InputError(f"{path} -> is in the way, and no {'file' if is_file else 'folder'}; move it")
+        return
+    if os.path.lexists(path):
         raise InputError(f"--out {path} -> is there already; name a new one")
     if not path.parent.is_dir():
-        raise InputError(f"--out {path} -> there is no folder {path.parent}")
-    if isinstance(source, Results):
-        own = [source.store.path.resolve() / name for name in FOLDERS]
-        if any(path.parent.resolve().is_relative_to(folder) for folder in own):
-            raise InputError(f"--out {path} -> is inside the store's own folders; name another place")
-
-
-def _written(source: Source, path: Path, write: Callable[[Source, Path], None], is_file: bool) -> Path:
-    """Write to `path` in one go."""
-    if is_file:
-        if path.is_dir():
-            raise InputError(f"--out {path} -> is a folder, not a file")
-        write(source, path)
-        return path
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(source, partial)
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return path
+        raise InputError(f"--out {path} -> cannot be made: there is no folder {path.parent}")
+    for folder in path.resolve().parents:
+        if folder.name in FOLDERS and Store(folder.parent).exists():
+            raise InputError(f"--out {path} -> {folder} belongs to a store of runs; name another place")

@@ -153,7 +153,7 @@ def conduct(
     """
     display = Display() if display is None else display
     if not store.exists():
-        _ = plan.runs  # what is wrong with any of them is said before a folder is made
+        _ = plan.rows  # all combinations of values are tried before a folder is made
     store.prepare()
     store.save(plan)
     outlook = look(plan, store, only_failed=only_failed, draw=draw)
@@ -189,15 +189,21 @@ def _work(
     effort = Effort(plan, store, todo)
     tasks = _tasks(plan, store, todo, draw, effort)
     pool = workers.pool(display.say)
+
+    def begin() -> None:
+        for note in plan.notes():
+            display.say(f"note: {note}")
+        display.begin(plan.name, outcome.total, len(outcome.done), len(outcome.failures))
+
     if pool is None:
         if is_cold():
             display.say(COMPILING)
             compile_kernels()
-        display.begin(plan.name, outcome.total, len(outcome.done), len(outcome.failures))
+        begin()
         _follow(engine.in_process(tasks, Steps(effort, display)), effort, outcome, display)
     else:
         with pool as ready:
-            display.begin(plan.name, outcome.total, len(outcome.done), len(outcome.failures))
+            begin()
             _follow(engine.on_workers(tasks, ready), effort, outcome, display)
 
 

@@ -239,6 +239,29 @@ def _morris(width: int, number: int, root: int) -> NDArray[np.float64]:
 _UNIT = {"latin-hypercube": _latin_hypercube, "sobol": _sobol, "morris": _morris}
 
 
+#: Units of the keys of a case by how they end, the longer ends first.
+ENDINGS = {
+    "mg_per_kg": "mg/kg",
+    "mg_per_ml": "mg/mL",
+    "g_per_dl": "g/dL",
+    "percent": "%",
+    "ml": "mL",
+    "um": "um",
+    "hours": "h",
+    "days": "d",
+    "day": "d",
+    "cells": "cells",
+    "particles": "particles",
+}
+
+
 def unit_of(keys: Sequence[str]) -> list[str]:
-    """Return the declared unit of each key; "-" where none is declared."""
-    return [found.unit if (found := declared_of(key)) is not None else "-" for key in keys]
+    """Return the unit of each key, as declared or as its name says; "-" where it has none."""
+    return [
+        found.unit if (found := declared_of(key)) is not None else _named_unit(key.rsplit(".", 1)[-1])
+        for key in keys
+    ]
+
+
+def _named_unit(name: str) -> str:
+    return next((unit for end, unit in ENDINGS.items() if f"_{name}".endswith(f"_{end}")), "-")

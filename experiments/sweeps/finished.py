@@ -55,7 +55,7 @@ class Run:
         return {name: float("nan") if value is None else float(value) for name, value in values.items()}
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the series, a row for each recorded time; `columns` of it, or all.
+        """Return the series, a row for each recorded time; `columns` of it, or a single one, or all.
 
         Raises
         ------
@@ -63,6 +63,7 @@ class Run:
             If the file is damaged, or has no such column.
         """
         path = self.folder / SERIES
+        columns = [columns] if isinstance(columns, str) else columns
         try:
             if columns is not None:
                 _check_columns(columns, pq.read_schema(path).names)

@@ -14,6 +14,7 @@ from lobule.experiments.sweeps.design import unit_of
 from lobule.experiments.sweeps.panels import (
     Places,
     arms_legend,
+    heading,
     look_of,
     plain_ticks,
     readout_title,
@@ -42,7 +43,7 @@ def pair_plot(final: pd.DataFrame, keys: Sequence[str], *, title: str = "") -> F
     names = [*numbers, *shown_readouts(final, 3)]
     n = len(names)
     figure = style.new_figure(2.5 * n + 0.6, 2.4 * n + 0.9)
-    figure.suptitle(title or "Pairs", fontsize=style.TITLE + 2, color=style.INK)
+    heading(figure, title or "Pairs")
     axes: NDArray[Any] = figure.subplots(n, n, squeeze=False)
     looks = look_of(list(dict.fromkeys(final["arm"])))
     scales = {name: Places(final[name]) for name in names}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, ScalarFormatter
+from matplotlib.ticker import Formatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from lobule.experiments import style
@@ -34,6 +35,7 @@ MAIN = (
     "hepcidin_ng_per_ml",
 )
 MOST_PANELS = 9
+CHARACTER = 0.075  # inches that a character of a legend takes
 LOG_FROM = 10.0  # ratio of the ends from which on an axis is logarithmic
 COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.ORANGE, style.PURPLE, style.SKY, style.BLACK)
 MARKERS = "osD^vP*"
@@ -77,11 +79,52 @@ def look_of(arms: Sequence[str]) -> dict[str, Look]:
     }
 
 
+class Plain(Formatter):
+    """Says numbers in full; where those of an axis lie too close for that, what they have in common once."""
+
+    def __init__(self) -> None:
+        self._common = ""
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        """Return the label of one tick."""
+        return f"{value:.6g}"
+
+    def format_ticks(self, values: Any) -> list[str]:
+        """Return the labels of all ticks; no two are the same."""
+        labels = [f"{value:.6g}" for value in values]
+        self._common = ""
+        if len(set(labels)) < len(labels):
+            self._common = f"{values[0]:+.15g}"
+            labels = [f"{value - values[0]:.3g}" for value in values]
+        return labels
+
+    def get_offset(self) -> str:
+        """Return what all labels have in common."""
+        return self._common
+
+
 def plain_ticks(ax: Axes) -> None:
-    """Let the ticks of `ax` say their numbers in full: no offset or power beside the axis."""
+    """Let the ticks of `ax` say their numbers in full wherever there is room for that."""
     for axis in (ax.xaxis, ax.yaxis):
         if isinstance(axis.get_major_formatter(), ScalarFormatter):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+            axis.set_major_formatter(Plain())
+            axis.get_offset_text().set_fontsize(style.TICK)
+
+
+def value_texts(values: Sequence[Any]) -> list[str]:
+    """Return `values` of a parameter as short as they can be told apart."""
+    for digits in range(4, 17):
+        texts = [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
+        if len(set(texts)) == len(set(map(str, values))):
+            break
+    return texts
+
+
+def heading(figure: Figure, text: str) -> None:
+    """Give a figure its heading, broken where the figure is narrow."""
+    figure.suptitle(
+        textwrap.fill(text, int(figure.get_figwidth() / 0.105)), fontsize=style.TITLE + 2, color=style.INK
+    )
 
 
 def grid_of(number: int, width: float = 4.6, height: float = 3.3) -> tuple[Figure, list[Axes]]:
@@ -95,20 +138,21 @@ def grid_of(number: int, width: float = 4.6, height: float = 3.3) -> tuple[Figur
     return figure, list(axes.flat[:number])
 
 
-INCHES_A_LETTER, INCHES_A_LINE = 0.075, 0.7  # of a legend
-
-
 def arms_legend(figure: Figure, handles: Mapping[str, Any], title: str) -> None:
-    """Name the arms below the panels, as many beside each other as find room, and what is drawn of them."""
-    longest = max(map(len, handles), default=1)
-    room = float(figure.get_figwidth()) / (INCHES_A_LETTER * longest + INCHES_A_LINE)
+    """Name the arms below the panels, and what is drawn of them; the figure grows with their names."""
+    characters = int(figure.get_figwidth() / CHARACTER)
+    labels = [textwrap.fill(label, characters - 10) for label in handles]
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    columns = max(1, min(4, len(labels), characters // (longest + 8)))
+    rows = -(-sum(label.count("\n") + 1 for label in labels) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(0, rows - 1))
     style.legend(
         figure,
         handles=list(handles.values()),
-        labels=list(handles),
+        labels=labels,
         loc="outside lower center",
-        ncols=int(np.clip(room, 1, 4)),
-        title=title,
+        ncols=columns,
+        title=textwrap.fill(title, characters - 10),
         title_fontproperties={"size": style.LABEL},
     )
 

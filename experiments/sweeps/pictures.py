@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +18,18 @@ from lobule.experiments.canvas import Layer
 from lobule.experiments.folders import FINAL
 from lobule.experiments.maps import VACANT, iron_scale
 from lobule.experiments.models import load_model
+from lobule.experiments.sweeps.design import unit_of
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.pairs import pair_plot
 from lobule.experiments.sweeps.panels import (
     arms_legend,
     grid_of,
+    heading,
     look_of,
     plain_ticks,
     readout_title,
     shown_readouts,
+    value_texts,
 )
 from lobule.experiments.sweeps.responses import heat_maps, pairs_of, response_curves
 from lobule.experiments.sweeps.results import Results
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS, MOST_COLUMNS = 4, 5
-TITLE_LETTERS = 34  # in a line above a lobule
 MOST_KEYS = 6
+TITLE_WIDTH = 36  # characters above a map
 OWN = ("courses.png", "response-*.png", "heat-*.png", "pairs.png", "lobules.png")
 
 
@@ -79,8 +82,8 @@ def draw_sweep(results: Results) -> list[Path]:
     chosen = multiples(results, final, keys)
     if chosen:
         arms = final["arm"].nunique()
-        some = f", the first {MOST_ROWS} of {arms} arms" if arms > MOST_ROWS else ""
-        figure = lobule_maps(chosen, title=f"{name}: the lobules at the end{some}")
+        part = f" ({len(chosen)} of {arms} arms)" if len(chosen) < arms else ""
+        figure = lobule_maps(chosen, title=f"{name}: the lobules at the end{part}")
         drawn.append(style.write(figure, target / "lobules.png"))
     return drawn
 
@@ -94,26 +97,27 @@ def time_courses(results: Results, *, title: str = "") -> Figure:
     table = results.to_pandas()
     names = shown_readouts(table)
     figure, axes = grid_of(len(names))
-    figure.suptitle(title, fontsize=style.TITLE + 2, color=style.INK)
+    heading(figure, title)
     looks = look_of(list(dict.fromkeys(table["arm"])))
     counts = results.runs["arm"].value_counts()
     table = table.assign(day=table["hours"] / 24.0)
     unit, scale = ("years", 365.25) if table["day"].max() > 1500.0 else ("days", 1.0)
     handles: dict[str, Any] = {}
-    said = "Median, and the range of 90 % of the runs" if len(results) > 1 else "The one run"
     for ax, name in zip(axes, names, strict=True):
-        heading, printed = readout_title(name)
-        style.panel(ax, heading, f"time ({unit})", printed)
+        words, printed = readout_title(name)
+        style.panel(ax, words, f"time ({unit})", printed)
         for arm, look in looks.items():
             by_day = table[table["arm"] == arm].groupby("day")[name]
             middle, low, high = (by_day.quantile(q) for q in (0.5, 0.05, 0.95))
             days = middle.index.to_numpy() / scale
             ax.fill_between(days, low, high, color=look.colour, alpha=0.16, linewidth=0.0)
             line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 1.8}
-            runs = f"{counts[arm]} run{'' if counts[arm] == 1 else 's'}"
-            handles[f"{arm} ({runs})"] = ax.plot(days, middle, **line)[0]
+            number = f"{counts[arm]} run{'' if counts[arm] == 1 else 's'}"
+            handles[f"{arm} ({number})"] = ax.plot(days, middle, **line)[0]
         ax.locator_params(nbins=6)
         plain_ticks(ax)
+    one = "One run each" if len(looks) > 1 else "The one run"
+    said = "Median, and the range of 90 % of the runs" if counts.max() > 1 else one
     arms_legend(figure, handles, said)
     return figure
 
@@ -134,12 +138,13 @@ def multiples(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> lis
             runs = runs[runs[key].eq(runs[key].iloc[0]) | (runs[key].isna() & pd.isna(runs[key].iloc[0]))]
         runs = runs.sort_values(along, kind="stable")
         row = []
-        for _, run in runs.iloc[style.spread(range(len(runs)), MOST_COLUMNS)].iterrows():
+        chosen = runs.iloc[style.spread(range(len(runs)), MOST_COLUMNS)]
+        for words, (_, run) in zip(value_texts(chosen[along].tolist()), chosen.iterrows(), strict=True):
             found = results.run(run["run"])
             if (found.folder / "snapshots" / FINAL).is_file():
-                value = run[along]
-                words = f"{value:.4g}" if isinstance(value, float) else str(value)
-                row.append((f"{arm}\n{along} {words}", found))
+                unit = style.unit_text(unit_of([along])[0])
+                lines = (arm, f"{along} {words} {unit}".rstrip())
+                row.append(("\n".join(textwrap.fill(line, TITLE_WIDTH) for line in lines), found))
         if row:
             rows.append(row)
     return rows
@@ -158,8 +163,9 @@ def lobule_maps(rows: Sequence[Sequence[tuple[str, Run]]], *, title: str = "") -
     models = [[load_model(run.folder / "snapshots" / FINAL) for _, run in row] for row in rows]
     columns = max(len(row) for row in rows)
     ratio = float(np.clip(Layer(models[0][0]).height_to_width, 0.4, 1.5))
-    figure = style.new_figure(2.9 * columns + 1.4, (2.9 * ratio + 0.75) * len(rows) + 0.6)
-    figure.suptitle(title, fontsize=style.TITLE + 2, color=style.INK)
+    lines = sum(max(words.count("\n") for words, _ in row) - 1 for row in rows)  # more than two above a map
+    figure = style.new_figure(2.9 * columns + 1.4, (2.9 * ratio + 0.75) * len(rows) + 0.16 * lines + 0.6)
+    heading(figure, title)
     axes: NDArray[Any] = figure.subplots(len(rows), columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -177,7 +183,7 @@ def lobule_maps(rows: Sequence[Sequence[tuple[str, Run]]], *, title: str = "") -
             layer.fibres(ax, model.matrix.collagen)
             layer.vessels(ax, triads=False)
             layer.scale_bar(ax)
-            ax.set_title(fill(words, TITLE_LETTERS), fontsize=style.LABEL, color=style.INK)
+            ax.set_title(words, fontsize=style.LABEL, color=style.INK)
     bar = figure.colorbar(drawn, ax=list(axes.flat), shrink=0.8, aspect=30, pad=0.015, extend="max")
     bar.set_label("Hepatocyte iron (fmol per cell); collagen in red", fontsize=style.LABEL)
     bar.ax.tick_params(labelsize=style.TICK)

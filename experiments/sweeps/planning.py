@@ -12,17 +12,18 @@ from lobule.errors import InputError, shown
 from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
 from lobule.experiments.sweeps.plan import Arm, Plan, applies
 
-MOST_RUNS = 10_000_000
+MOST_RUNS = 1_000_000
 
 CaseLike = str | PathLike[str] | Case
 
-
 #: Keys of a case that cannot be varied, and why.
 UNVARIED = {
+    "seed": "is not varied by itself: replicates (in a script seeds) are runs with other seeds, "
+    "and seed at the top of the file (in a script root) changes them all",
     "tissue.map": "is not varied: give each map a case of its own, or an arm of the sweep file",
-    "seed": "seeds come from replicates (in a script: seeds) and root, the same for all arms",
     **dict.fromkeys(
-        ("name", "title", "description", "evidence", "format"), "does not change what a run gives"
+        ("format", "name", "title", "description", "evidence", "tissue.agents"),
+        "cannot be varied: it does not change the run",
     ),
 }
 
@@ -30,7 +31,7 @@ UNVARIED = {
 def make_plan(
     name: str,
     cases: Sequence[CaseLike] | Mapping[str, CaseLike],
-    parameters: Mapping[str, Any],
+    parameters: Any,
     replicates: Iterable[int],
     *,
     arms: Mapping[str, Mapping[str, Any]] | None = None,
@@ -67,16 +68,23 @@ def make_plan(
     InputError
         In one line, if anything of it is wrong. Combinations of values are tried when the runs are asked for.
     """
+    if not (isinstance(name, str) and name.strip()):
+        raise InputError(f"name = {shown(name)} -> must be a text")
+    if not isinstance(parameters, Mapping):
+        words = "must be a mapping of dotted keys to lists of values or samplers"
+        raise InputError(f"parameters = {shown(parameters)} -> {words}")
     axes: dict[str, Axis] = {}
     for given, value in parameters.items():
         key = normal(given)
-        if key in UNVARIED:
-            raise InputError(f"{key} -> {UNVARIED[key]}")
+        _check_varied(key)
         if key in axes:
             raise InputError(f"{key} -> is varied twice")
         axes[key] = as_axis(key, value)
     check_whole(root, "root")
     numbers = _checked_replicates(replicates)
+    for changes in (settings or {}, *(arms or {}).values()):
+        if "seed" in changes:
+            _check_varied("seed")
     branches = _arms(cases, arms or {}, settings or {})
     for key in axes:
         if key in map(normal, settings or {}):
@@ -99,6 +107,12 @@ def normal(key: str) -> str:
     return str(key).removeprefix("parameters.")
 
 
+def _check_varied(key: str) -> None:
+    """Refuse to vary what does not make one run differ from another."""
+    if key in UNVARIED:
+        raise InputError(f"{key} -> {UNVARIED[key]}")
+
+
 def check_whole(number: Any, name: str) -> int:
     """Return `number`, a seed or the number of one, as a Python integer.
 
@@ -109,7 +123,7 @@ def check_whole(number: Any, name: str) -> int:
     """
     value = number.item() if hasattr(number, "item") else number
     if not (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63):
-        raise InputError(f"{name} = {shown(value)} -> must be a whole number, 0 or more")
+        raise InputError(f"{name} = {shown(value)} -> must be a whole number, 0 or more, below 2^63")
     return value
 
 

@@ -90,9 +90,10 @@ def local_pool(workers: int, say: Say) -> Iterator[Pool]:
 
 
 async def _keep_interrupts_here() -> None:
-    """Block Ctrl-C in the thread that starts the workers, and so in them: this process ends them."""
+    """Block Ctrl-C and SIGHUP in the thread that starts workers, and so in them: this process ends them."""
     if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # whose first start would unblock it again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # in the resource tracker, too
+        resource_tracker.ensure_running()  # whose first start unblocks Ctrl-C again
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 

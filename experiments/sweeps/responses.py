@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from lobule.experiments import style
@@ -17,11 +16,13 @@ from lobule.experiments.sweeps.panels import (
     Places,
     arms_legend,
     grid_of,
+    heading,
     key_label,
     look_of,
     plain_ticks,
     readout_title,
     shown_readouts,
+    value_texts,
 )
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ def response_curves(final: pd.DataFrame, key: str, *, title: str = "") -> Figure
     """
     names = shown_readouts(final)
     figure, axes = grid_of(len(names))
-    figure.suptitle(title or f"Response to {key}", fontsize=style.TITLE + 2, color=style.INK)
+    heading(figure, title or f"Response to {key}")
     looks = look_of(list(dict.fromkeys(final["arm"])))
     scale = Places(final[key])
     handles: dict[str, Any] = {}
     for ax, name in zip(axes, names, strict=True):
-        heading, unit = readout_title(name)
-        style.panel(ax, heading, key_label(key), unit)
+        words, unit = readout_title(name)
+        style.panel(ax, words, key_label(key), unit)
         for arm, look in looks.items():
             rows = final[(final["arm"] == arm) & final[key].notna()]
             if rows.empty:  # the parameter means nothing to this arm: a level to compare with
@@ -106,9 +107,10 @@ def response_curves(final: pd.DataFrame, key: str, *, title: str = "") -> Figure
 
 
 def _level(ax: Axes, rows: pd.DataFrame, name: str, look: Look) -> Any:
-    mean, half = mean_and_interval(rows[name].to_numpy(float), rows["replicate"].to_numpy())
+    values = rows[name].to_numpy(float)
+    mean, half = mean_and_interval(values, rows["replicate"].to_numpy())
     if np.isfinite(half):
-        ax.axhspan(mean - half, mean + half, color=look.colour, alpha=0.12, linewidth=0.0)
+        ax.axhspan(_low(mean, half, values), mean + half, color=look.colour, alpha=0.12, linewidth=0.0)
     return ax.axhline(mean, color=look.colour, linewidth=1.4, linestyle=look.dashes)
 
 
@@ -128,7 +130,8 @@ def _curve(ax: Axes, scale: Places, rows: pd.DataFrame, key: str, name: str, loo
     replicates = rows["replicate"].to_numpy()
     found = np.array([mean_and_interval(values[group], replicates[group]) for group in groups])
     mean, half = found[:, 0], np.nan_to_num(found[:, 1])
-    ax.fill_between(places, mean - half, mean + half, color=look.colour, alpha=0.18, linewidth=0.0)
+    low = _low(mean, half, values)
+    ax.fill_between(places, low, mean + half, color=look.colour, alpha=0.18, linewidth=0.0)
     line = look.dashes if scale.is_number else "none"
     drawn: dict[str, Any] = {
         "color": look.colour,
@@ -136,7 +139,13 @@ def _curve(ax: Axes, scale: Places, rows: pd.DataFrame, key: str, name: str, loo
         "marker": look.marker,
         "markersize": 4.5,
     }
-    return ax.errorbar(places, mean, yerr=half if line == "none" else None, capsize=3, linewidth=1.7, **drawn)
+    bars = np.stack([mean - low, half]) if line == "none" else None
+    return ax.errorbar(places, mean, yerr=bars, capsize=3, linewidth=1.7, **drawn)
+
+
+def _low(mean: Any, half: Any, values: NDArray[np.float64]) -> Any:
+    """Return the lower end of an interval, no less than zero for what is never negative."""
+    return np.maximum(mean - half, 0.0) if np.nanmin(values, initial=0.0) >= 0.0 else mean - half
 
 
 def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") -> Figure:
@@ -156,7 +165,7 @@ def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") ->
     arms = list(dict.fromkeys(here["arm"]))
     names = shown_readouts(here, 4)
     figure = style.new_figure(4.1 * len(names), 1.5 + 3.1 * len(arms))
-    figure.suptitle(title or f"{x_key} and {y_key}", fontsize=style.TITLE + 2, color=style.INK)
+    heading(figure, title or f"{x_key} and {y_key}")
     heights = [*(1.0 for _ in arms), 0.05]
     axes: NDArray[Any] = figure.subplots(len(arms) + 1, len(names), squeeze=False, height_ratios=heights)
     for column, name in zip(axes.T, names, strict=True):
@@ -168,7 +177,7 @@ def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") ->
             for arm in arms
         ]
         low, high = (float(end(np.stack([table.to_numpy(float) for table in tables]))) for end in ENDS)
-        heading, unit = readout_title(name)
+        words, unit = readout_title(name)
         drawn: Any = None
         for ax, arm, table in zip(column, arms, tables, strict=False):
             drawn = ax.pcolormesh(
@@ -179,22 +188,18 @@ def heat_maps(final: pd.DataFrame, keys: tuple[str, str], *, title: str = "") ->
                 norm=Normalize(low, high if high > low else low + max(abs(low), 1.0)),
             )
             ax.set_facecolor(style.GRID)  # where there is no run
-            ax.set_xticks(np.arange(table.shape[1]) + 0.5, [_short(v) for v in table.columns], rotation=40)
-            ax.set_yticks(np.arange(table.shape[0]) + 0.5, [_short(v) for v in table.index])
+            ax.set_xticks(np.arange(table.shape[1]) + 0.5, value_texts(list(table.columns)), rotation=40)
+            ax.set_yticks(np.arange(table.shape[0]) + 0.5, value_texts(list(table.index)))
             ax.tick_params(labelsize=style.TICK, length=0)
             ax.set_xlabel(key_label(x_key), fontsize=style.LABEL)
             ax.set_ylabel(key_label(y_key), fontsize=style.LABEL)
             ax.set_title(arm if len(arms) > 1 else "", fontsize=style.LABEL, color=style.INK)
         bar = figure.colorbar(drawn, cax=column[-1], orientation="horizontal")
-        bar.set_label(f"{heading}\n({unit})" if unit else heading, fontsize=style.LABEL)
+        bar.set_label(f"{words}\n({unit})" if unit else words, fontsize=style.LABEL)
         bar.ax.tick_params(labelsize=style.TICK)
         bar.ax.locator_params(nbins=4)
-        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+        plain_ticks(bar.ax)
     return figure
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def pairs_of(final: pd.DataFrame, keys: Sequence[str], most: int = 3) -> list[tuple[str, str]]:

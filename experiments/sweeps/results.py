@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,10 +38,12 @@ class Results:
     plans : sequence of Plan
         The sweeps. One whose runs are all in another, which extends it, is left out; of the others, a run
         that is in several is there once. Where several are left, column ``sweep`` tells them apart.
+    damaged : sequence of Path
+        Files of plans that cannot be read.
     """
 
-    def __init__(self, store: Store, plans: Sequence[Plan]) -> None:
-        self.store, self.plans = store, _widest(plans)
+    def __init__(self, store: Store, plans: Sequence[Plan], damaged: Sequence[Path] = ()) -> None:
+        self.store, self.plans, self._damaged = store, _widest(plans), damaged
         self.keys = list(dict.fromkeys(key for plan in self.plans for key in plan.keys))
         sampled = any(point.sample is not None for plan in self.plans for point in plan.points)
         first = ["run", *["sweep"] * (len(self.plans) > 1), "case", "arm"]
@@ -82,12 +85,12 @@ class Results:
         return {name: labels.get(name) for name in self._names}
 
     def gaps(self) -> list[str]:
-        """Return a line for whatever of the sweeps is not in the table: runs not done, damaged folders."""
+        """Return a line for whatever is not in the table: runs not done, damaged folders, damaged plans."""
         there, runs = len({row["run"] for row in self._labels}), self.store.shown / "runs"
         lines = [f"damaged: {runs / run}: {wrong}; sweep again" for run, wrong in self._wrong.items()]
         if self._missing:
             lines.append(f"{self._missing:,} of {there + len(lines) + self._missing:,} runs are not there")
-        return lines
+        return [*lines, *(f"damaged: {path}: its sweep is left out; sweep again" for path in self._damaged)]
 
     @property
     def runs(self) -> pd.DataFrame:

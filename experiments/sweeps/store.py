@@ -98,20 +98,24 @@ class Store:
         Raises
         ------
         InputError
-            If this is no store, or a plan in it cannot be read.
+            If this is no store.
+        """
+        return self.read_plans()[0]
+
+    def read_plans(self) -> tuple[list[Plan], list[Path]]:
+        """Return the plans kept here as :meth:`plans` does, and the files of those that are damaged.
+
+        Raises
+        ------
+        InputError
+            If this is no store.
         """
         if not self.exists():
             raise InputError(f"{self.shown} -> is no store of runs: it has no folders sweeps and runs")
         paths = sorted(self.sweeps.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
-        plans = {path: _read_plan(path) for path in paths}
-        found = [plan for plan in plans.values() if plan is not None]
-        if broken := [path for path, plan in plans.items() if plan is None]:
-            raise InputError(f"{broken[0]} -> is damaged; run its sweep again, or remove the file")
-        if not found and (runs := sum(path.suffix != ".partial" for path in self.runs.iterdir())):
-            raise InputError(
-                f"{self.shown} -> has {runs} runs but no sweep of them; run the sweep file again"
-            )
-        return found
+        read = [(path, _read_plan(path)) for path in paths]
+        damaged = [self.shown / "sweeps" / path.name for path, plan in read if plan is None]
+        return [plan for _, plan in read if plan is not None], damaged
 
     def newest(self) -> str | None:
         """Return the name of the plan that was last asked for, None where there is none."""
@@ -130,11 +134,15 @@ class Store:
         done, damaged = set(), {}
         for run in runs:
             if run in there:
-                if wrong := damage(self.folder(run), run):
+                if wrong := self.damage(run):
                     damaged[run] = wrong
                 else:
                     done.add(run)
         return done, damaged
+
+    def damage(self, run: str) -> str:
+        """Return what is wrong with the folder of a run that should be complete; nothing when all is well."""
+        return damage(self.folder(run), run)
 
     def remove(self, folder: Path) -> None:
         """Remove what is in the place of a run, whatever it is."""

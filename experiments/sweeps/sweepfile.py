@@ -120,6 +120,8 @@ class SweepFile(Section):
     @field_validator("case", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
+        if not isinstance(value, str | list | tuple):
+            raise ValueError("must be a name, a path or a list of them")
         return (value,) if isinstance(value, str) else value
 
 

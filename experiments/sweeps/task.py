@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from lobule.case import Case
 from lobule.errors import InputError, one_line
-from lobule.experiments.folders import damage, is_drawn, read_manifest
+from lobule.experiments.folders import is_drawn, read_manifest
 from lobule.experiments.identity import code_version
 from lobule.experiments.sweeps.store import Store
 
@@ -89,7 +89,7 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
             return _killed(task, store)
         with _attempts_file(store, task).open("a", encoding="utf-8") as file:
             file.write(f"{task.session} {_mark(task, store)}\n")
-        if damage(folder, task.run):
+        if store.damage(task.run):
             store.remove(folder)
             if not _gone_on(partial, progress):
                 store.remove(partial)
@@ -136,7 +136,7 @@ def give_up(task: Task) -> Report | None:
     store = Store(Path(task.store))
     try:
         with _lock(store, task, timeout=0.0):
-            if not damage(store.folder(task.run), task.run):
+            if not store.damage(task.run):
                 return Report(task.run, "done")
             report = _killed(task, store)
             _attempts_file(store, task).unlink(missing_ok=True)
