@@ -304,10 +304,18 @@ def broken() -> None:
     Path("bad.png").write_bytes(Path("bad.png").read_bytes()[:300])
 
 
+def dust() -> None:
+    labels = np.zeros((400, 400), np.uint8)
+    labels[::40, ::40], labels[5, 5], labels[9, 9] = 3, 1, 2
+    write(Path("bad.png"), labels)
+
+
 BAD: dict[str, tuple[Callable[[], Any], list[str], str]] = {
     "no file": (lambda: None, ["bad.png"], "bad.png: no such file"),
     "no shapes": (lambda: None, ["bad.geojson", *SCALE], "bad.geojson: no such file"),
     "folder": (lambda: Path("bad.png").mkdir(), ["bad.png"], "bad.png: is a folder"),
+    "here": (lambda: None, [".", *SCALE], ".: is a folder"),
+    "dust": (dust, ["bad.png", *SCALE], "bad.png: no hexagon is mostly tissue"),
     "no image": (lambda: Path("bad.png").write_text("x"), ["bad.png"], "is no PNG, TIFF or GeoJSON file"),
     "no tiff": (lambda: Path("bad.tif").write_text("x"), ["bad.tif"], "is no TIFF file that can be read"),
     "broken": (broken, ["bad.png", *SCALE], "is no PNG, TIFF or GeoJSON file"),
@@ -327,7 +335,11 @@ BAD: dict[str, tuple[Callable[[], Any], list[str], str]] = {
         "one -> must be a whole number",
     ),
     "kind": (grey(1), ["bad.png", *SCALE, "--labels", "centre=1"], 'did you mean "central"?'),
-    "fraction": (fraction, ["bad.tif", *SCALE], "a pixel has the value 0.5 -> labels are whole numbers"),
+    "fraction": (
+        fraction,
+        ["bad.tif", *SCALE],
+        "bad.tif: a pixel has the value 0.5 -> labels are whole numbers",
+    ),
     "unpainted": (rgb, ["bad.png", *SCALE], "no pixel has the colour #0000ff (central veins)"),
     "colour": (rgb, ["bad.png", *SCALE, "--colours", "central=bleu"], "central=bleu -> is no colour"),
     "labels of colours": (rgb, ["bad.png", *SCALE, "--labels", "central=1"], "use --colours instead"),

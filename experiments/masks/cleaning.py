@@ -34,6 +34,8 @@ def clean(grid: Grid, origin: tuple[float, float], pitch: float) -> list[str]:
     InputError
         If nothing is left.
     """
+    if not np.any(grid != OUTSIDE):
+        raise InputError("no hexagon is mostly tissue -> is the width of a pixel right?")
     parts = parts_of(grid)
     row, column = -parts.plane[:, 1], parts.plane[:, 0] + (parts.plane[:, 1] >> 1)
     dry = {kind: parts.dry(kind) for kind in NAMES}

@@ -149,7 +149,7 @@ def _number(value: Any) -> float:
         return 0.0
 
 
-def whole_labels(path: Path, pixels: NDArray[Any]) -> NDArray[np.int64]:
+def whole_labels(pixels: NDArray[Any]) -> NDArray[np.int64]:
     """Return labels as whole numbers.
 
     Raises
@@ -159,5 +159,5 @@ def whole_labels(path: Path, pixels: NDArray[Any]) -> NDArray[np.int64]:
     """
     if pixels.dtype.kind == "f" and not np.array_equal(pixels, np.round(pixels)):
         found = float(pixels[pixels != np.round(pixels)][0])
-        raise InputError(f"{path}: a pixel has the value {shown(found)} -> labels are whole numbers")
+        raise InputError(f"a pixel has the value {shown(found)} -> labels are whole numbers")
     return pixels.astype(np.int64)

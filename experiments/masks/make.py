@@ -122,7 +122,7 @@ def _read(path: Path, options: Options, pitch: float) -> tuple[Raster, float, dr
                 raise InputError("it is in colour -> use --colours instead of --labels")
             kinds = by_colour(image.pixels, options.colours or {})
         else:
-            kinds = by_label(whole_labels(path, image.pixels), options.labels or {})
+            kinds = by_label(whole_labels(image.pixels), options.labels or {})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     if image.there is not None:
