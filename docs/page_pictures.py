@@ -57,11 +57,13 @@ def choose(page: Any, label: str, text: str) -> None:
     page.wait_for_timeout(400)
 
 
-def jump(page: Any, name: str) -> None:
-    """Go on by a day or a week, and wait until it is there."""
+def jump(page: Any, name: str, days: int) -> None:
+    """Go on by a day or a week, and wait until it is there and drawn."""
+    day = int(page.inner_text(".lobule-clock").split(",")[0].removeprefix("day "))
     press(page, name)
+    page.wait_for_selector(f".lobule-clock:has-text('day {day + days}, 00:00')")
     page.wait_for_selector("button:has-text('Play')")
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(250)
 
 
 def film(page: Any) -> None:
@@ -69,7 +71,7 @@ def film(page: Any) -> None:
     choose(page, "what map 2 shows", "TNF-α")
     pictures = []
     for _ in range(FRAMES):
-        jump(page, "+ day")
+        jump(page, "+ day", 1)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         pictures.append(picture.resize((WIDTH, WIDTH * 800 // 1280), Image.Resampling.LANCZOS))
     palette = pictures[len(pictures) // 2].quantize(128)
@@ -85,7 +87,7 @@ def branch(page: Any) -> None:
     page.get_by_label("Cells", exact=True).fill("3e6")
     page.keyboard.press("Tab")
     press(page, "Give mesenchymal")
-    jump(page, "+ week")
+    jump(page, "+ week", 7)
     choose(page, "what map 2 shows", "Collagen")
     choose(page, "which lobule map 2 shows", "A − B")
 

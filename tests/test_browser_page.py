@@ -275,11 +275,14 @@ def test_what_goes_wrong_is_said_on_the_page(visitor):
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
 def test_nothing_overlaps_or_is_cut(browser, server, width, height):
     visitor = Visitor(browser, server[0], width, height)
-    visitor.press("+ day")
-    visitor.reach(1)
-    for turn in (None, "Dark"):
+    for hours, turn in ((18, None), (24, "Dark")):  # at 18 h the last tick of time is at the edge: 28.75 days
         if turn:
             visitor.press(turn)
+        while round(24 * visitor.clock()) < hours:
+            at = visitor.clock()
+            visitor.press("+ hour")
+            visitor.reach(at + 1 / 24)
+        visitor.page.wait_for_timeout(300)
         boxes = visitor.page.evaluate("""() => [...document.querySelectorAll(
             'header > *, .lobule-panel, .lobule-strip > *, .lobule-curve')].map(e => {
             const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom, e.className] })""")
