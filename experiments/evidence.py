@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import as_file, files
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from lobule.case import Case, load_case
 from lobule.casefile import explain_errors, read_toml
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
 from lobule.sections import Subject
+from lobule.settings import flatten
+
+
+class Arm(Section):
+    """One group of a published experiment, as a case."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+%/-]{0,63}$")
+    """Name of the group."""
+    case: str
+    """Built-in case, or a case file of `evidence/cases`."""
+    days: float | None = Field(default=None, gt=0, le=100_000)
+    """Length of the run instead of the case's (days)."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Changes of the case by dotted key."""
+
+    def resolved(self, settings: Mapping[str, Any] | None = None) -> Case:
+        """Return the case of the group, with further `settings` by dotted key."""
+        folder = files("lobule.experiments") / "evidence" / "cases"
+        with as_file(folder) as cases:
+            path = Path(cases) / f"{self.case}.toml"
+            case = load_case(
+                path if path.is_file() else self.case, {**flatten(self.settings), **(settings or {})}
+            )
+        return case if self.days is None else case.with_days(self.days)[0]
+
+
+class When(Section):
+    """A moment of the run that a readout sets."""
+
+    readout: str
+    above: float
+
+
+#: What is taken of the course of a readout; `docs/evidence.md` says the same to users.
+Measure = Literal[
+    "level",
+    "change",
+    "fold",
+    "remaining",
+    "maximum",
+    "day-of-maximum",
+    "level-when",
+    "share-above",
+    "correlation",
+]
 
 
 class Value(Section):
@@ -19,7 +68,14 @@ class Value(Section):
 
     readout: str
     """Name of the readout it compares with."""
-    genotype: Literal["wild-type", "hfe-knockout", "thalassaemia-major"]
+    arm: str | None = None
+    """Group it was measured in; it makes the value comparable by `lobule validate`."""
+    use: Literal["fitted", "tested"] | None = None
+    """Target of the validation, and whether parameters were fitted to it; None is shown only."""
+    measure: Measure = "level"
+    """What is taken of the readout's course."""
+    genotype: Literal["wild-type", "hfe-knockout", "thalassaemia-major"] | None = None
+    """Of whom; that of the arm when absent."""
     sex: Literal["male", "female"] | None = None
     """Of whom, or None for both."""
     value: float
@@ -29,17 +85,48 @@ class Value(Section):
     source: str
     """Table or figure."""
     age_days: float | None = Field(default=None, ge=0)
-    """Age of the animals (days), or None for a value that belongs to a time after an injury."""
+    """Age of the animals (days)."""
     days_after_injury: float | None = Field(default=None, ge=0)
-    relative: bool = False
-    """The value is a fraction of what `unit` says."""
+    """Days after the last dose of a toxin."""
+    day: float | None = Field(default=None, ge=0)
+    """Day of the run."""
+    from_day: float | None = Field(default=None, ge=0)
+    """Day of the run that a change, a fold or what remains is counted from; the start, or the last dose of a
+    toxin where the other end is counted from there."""
+    against: str | None = None
+    """Arm that is subtracted (change, level), divided by (fold) or taken as the control (remaining)."""
+    above: float | None = None
+    """Bound of share-above."""
+    when: When | None = None
+    """Moment of level-when."""
+    other: str | None = None
+    """The other readout of a correlation."""
     error: float | None = Field(default=None, ge=0)
-    error_kind: Literal["SE", "SD", "range", "at most", "not stated"] | None = None
+    error_kind: Literal["SE", "SD", "range", "at most", "at least", "not stated"] | None = None
+    n: int | None = Field(default=None, ge=1)
+    """Animals or patients, for the standard error of an SD."""
     note: str = ""
+    failure: str = ""
+    """What is likely wrong with the model when it fails."""
 
-    def concerns(self, subject: Subject) -> bool:
-        """Return whether it is about such a subject."""
-        return self.genotype == subject.genotype and self.sex in (None, subject.sex)
+    @model_validator(mode="after")
+    def _can_be_scored(self) -> Self:
+        if self.use is not None:
+            scored = self.error_kind in ("at most", "at least") or (
+                self.error_kind and self.error is not None
+            )
+            if self.arm is None or not scored or (self.error_kind == "SD" and self.n is None):
+                raise ValueError(
+                    f'use = "{self.use}" -> a target needs arm, error and error_kind, an SD n, too'
+                )
+        return self
+
+    @property
+    def published_error(self) -> float | None:
+        """Standard error of the published value, None where a range or a bound is published."""
+        if self.error is None or self.error_kind not in ("SE", "SD"):
+            return None
+        return self.error if self.error_kind == "SE" else self.error / math.sqrt(self.n or 1)
 
 
 class Phase(Section):
@@ -59,8 +146,42 @@ class Evidence(Section):
     species: Literal["mouse", "rat", "human"]
     cohort: str
     protocol: str
+    arm: Annotated[tuple[Arm, ...], Field(strict=False)] = ()
     value: Annotated[tuple[Value, ...], Field(strict=False)] = ()
     phase: Annotated[tuple[Phase, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _arms_are_there(self) -> Self:
+        names = [arm.name for arm in self.arm]
+        for i, value in enumerate(self.value):
+            if value.arm is None and value.genotype is None:
+                raise ValueError(f"value.{i}.genotype is missing -> or give arm")
+            for key in ("arm", "against"):
+                name = getattr(value, key)
+                if name is not None and name not in names:
+                    raise ValueError(f"value.{i}.{key} = {shown(name)} -> no such arm{nearest(name, names)}")
+        return self
+
+    @property
+    def targets(self) -> tuple[Value, ...]:
+        """The values that the validation holds the model against."""
+        return tuple(value for value in self.value if value.use is not None)
+
+    def arm_named(self, name: str) -> Arm:
+        """Return the arm `name`."""
+        return next(arm for arm in self.arm if arm.name == name)
+
+    def concerning(self, subject: Subject) -> Iterator[Value]:
+        """Yield the plain values of such a subject: those that stand beside any run of it."""
+        for value in self.value:
+            if value.measure not in ("level", "fold", "remaining") or value.against is not None:
+                continue
+            genotype, sex = value.genotype, value.sex
+            if genotype is None:
+                of = self.arm_named(value.arm or "").resolved().subject
+                genotype, sex = of.genotype, of.sex if of.species == "human" else None
+            if genotype == subject.genotype and sex in (None, subject.sex):
+                yield value
 
 
 def data_sets() -> list[str]:

@@ -108,10 +108,12 @@ def published_points(case: Case, series: Series, events: Sequence[tuple[float, s
     ages = series["age_days"]
     points = []
     for name in case.evidence:
-        for value in read_evidence(name).value:
-            if not value.concerns(case.subject) or value.readout not in series:
+        for value in read_evidence(name).concerning(case.subject):
+            if value.readout not in series:
                 continue
-            point = _relative(name, value, series, events) if value.relative else _absolute(name, value)
+            point = (
+                _absolute(name, value) if value.measure == "level" else _relative(name, value, series, events)
+            )
             if point is not None and ages[0] - 3.5 <= point.age_days <= ages[-1] + 3.5:
                 points.append(point)
     return points
@@ -131,7 +133,7 @@ def _relative(name: str, value: Value, series: Series, events: Sequence[tuple[fl
         return None
     curve = series[value.readout]
     stop = float(np.interp(doses[-1], series["hours"], curve))
-    base = float(curve[0]) if "excess" in value.unit else 0.0
+    base = float(curve[0]) if value.measure == "remaining" else 0.0
     age = float(np.interp(doses[-1], series["hours"], series["age_days"])) + value.days_after_injury
     most = "at most, " if value.error_kind == "at most" else ""
     label = f"{name}{GRADES[value.grade]}: {most}relative to this run when injury stopped"

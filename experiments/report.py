@@ -49,8 +49,8 @@ def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[C
     toxin_hours = [hours for hours, dose in doses if dose.dose > 0.0]
     rows = []
     for name in case.evidence:
-        for value in read_evidence(name).value:
-            if value.concerns(case.subject) and value.readout in series:
+        for value in read_evidence(name).concerning(case.subject):
+            if value.readout in series:
                 found = _at_age(value, series) or _after(value, series, toxin_hours)
                 if found is not None and math.isfinite(found[1]):
                     words, source = published_in_words(value), f"{name} [{value.grade}]"
@@ -78,8 +78,8 @@ def _after(
     if hours[-1] < end:
         return None
     then, now = np.interp([toxin_hours[-1], end], hours, level)
-    if value.relative:
-        control = level[0] if "excess" in value.unit else 0.0
+    if value.measure != "level":
+        control = level[0] if value.measure == "remaining" else 0.0
         if then == control:
             return None
         now = (now - control) / (then - control)

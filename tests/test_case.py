@@ -197,9 +197,9 @@ def test_data_sets_say_where_they_come_from(name: str) -> None:
 
 def test_published_liver_iron_is_that_of_the_paper() -> None:
     liver = [row for row in read_evidence("zhou-1998").value if row.readout == "lic_mg_per_g"]
-    assert {row.genotype: (row.value, row.error) for row in liver} == {
-        "wild-type": (0.370, 0.087),
-        "hfe-knockout": (1.660, 0.286),
+    assert {row.arm: (row.value, row.error) for row in liver} == {
+        "wild type": (0.370, 0.087),
+        "Hfe-/-": (1.660, 0.286),
     }
 
 

@@ -1,0 +1,1 @@
+"""Published experiments run with the model: simulated beside published."""

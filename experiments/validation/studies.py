@@ -1,0 +1,102 @@
+"""The runs that published data sets ask for, on the sweep runner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lobule.errors import InputError
+from lobule.experiments.evidence import Value, read_evidence
+from lobule.experiments.identity import run_id
+from lobule.experiments.sweeps.design import Point
+from lobule.experiments.sweeps.finished import Run
+from lobule.experiments.sweeps.plan import Arm, Plan, replicate_seed
+from lobule.experiments.sweeps.store import Store
+from lobule.experiments.validation.measures import Course, Simulated, simulated
+
+ROOT = 1
+"""Root of the seeds of every validation."""
+
+
+def arm_name(data_set: str, arm: str) -> str:
+    """Return the name of an arm among those of all data sets."""
+    return f"{data_set}: {arm}"
+
+
+def study_plan(
+    names: Iterable[str], seeds: int, settings: Mapping[str, Any] | None = None, *, name: str = "validation"
+) -> Plan:
+    """Return the plan of every run that the data sets `names` ask for.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Data sets; those without targets ask for nothing.
+    seeds : int
+        Runs of each arm. Arms share the seeds.
+    settings : mapping of str to object, optional
+        Changes of every case by dotted key: parameter values to be tried.
+
+    Raises
+    ------
+    InputError
+        If a data set or one of its cases is wrong.
+    """
+    arms = []
+    for data_set in names:
+        evidence = read_evidence(data_set)
+        wanted = {arm for value in evidence.targets for arm in (value.arm, value.against) if arm}
+        for arm in evidence.arm:
+            if arm.name in wanted:
+                try:
+                    arms.append(
+                        Arm(
+                            arm_name(data_set, arm.name),
+                            arm.resolved({"tissue.agents": False, **(settings or {})}),
+                        )
+                    )
+                except InputError as error:
+                    raise InputError(f"{data_set}.toml: arm {arm.name}: {error}") from None
+    return Plan(name, arms, (), [Point((), None)], range(seeds), ROOT)
+
+
+class Courses:
+    """The recorded readouts of the runs of a plan, read when asked for.
+
+    Parameters
+    ----------
+    store : Store
+        Where the runs are.
+    plan : Plan
+        Which runs there are.
+    """
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store = store
+        self.cases = {arm.name: arm.case for arm in plan.arms}
+        seeds = [replicate_seed(plan.root, number) for number in plan.replicates]
+        self._runs = {arm.name: [run_id(arm.case, seed) for seed in seeds] for arm in plan.arms}
+        self._done, _ = store.state({run for runs in self._runs.values() for run in runs})
+        self._read: dict[str, Course] = {}
+
+    def of(self, arm: str, also: str | None = None) -> tuple[list[Course], list[Course]]:
+        """Return the courses of an arm and of another, of the seeds for which both are there."""
+        runs = self._runs[arm]
+        others = runs if also is None else self._runs[also]
+        there = [pair for pair in zip(runs, others, strict=True) if self._done.issuperset(pair)]
+        first = [self._course(run) for run, _ in there]
+        return first, [] if also is None else [self._course(other) for _, other in there]
+
+    def simulated(self, data_set: str, value: Value) -> Simulated:
+        """Return what the runs say of a value of a data set."""
+        assert value.arm is not None
+        arm = arm_name(data_set, value.arm)
+        against = None if value.against is None else arm_name(data_set, value.against)
+        courses, control = self.of(arm, against)
+        return simulated(value, self.cases[arm], courses, control)
+
+    def _course(self, run: str) -> Course:
+        if run not in self._read:
+            table = Run(self._store.folder(run)).table()
+            self._read[run] = {name: table[name].to_numpy().astype(float) for name in table.column_names}
+        return self._read[run]
