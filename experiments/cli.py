@@ -107,6 +107,21 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     sweep.add_argument(
         "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
     )
+    validate = add(
+        "validate",
+        "run published experiments and show simulated beside published",
+        "--quick",
+        "zhou-1998 iredale-1998 --seeds 10 --out validation",
+    )
+    validate.add_argument("names", nargs="*", metavar="DATA-SET", help="data sets (all that have targets)")
+    validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
+    validate.add_argument("--seeds", type=whole, metavar="N", help="runs of each arm (20)")
+    validate.add_argument(
+        "--out", type=folder, default=Path("validation"), metavar="DIR", help="folder to write (validation)"
+    )
+    validate.add_argument("--workers", type=workers, metavar="N", help="processes (one per core)")
+    validate.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+    validate.add_argument("--dry-run", action="store_true", help="print the plan, and leave")
     collect = add(
         "collect",
         "write what a store of runs, or one run, holds as one data set for other tools",

@@ -110,6 +110,24 @@ def sweep(args: argparse.Namespace) -> int:
     return SOME_FAILED if outcome.failures or outcome.left else DONE
 
 
+def validate(args: argparse.Namespace) -> int:
+    """Hold the model against published experiments."""
+    from lobule.experiments.sweeps.conduct import Workers
+    from lobule.experiments.validation import command
+
+    if args.quick and args.seeds is not None:
+        raise UsageError("lobule validate", "--quick and --seeds -> choose one of the two")
+    seeds = command.QUICK if args.quick else args.seeds or command.SEEDS
+    again = shlex.join(["lobule", "validate", *args.words])
+    who = Workers.of(args.workers, args.cluster)
+    outcome = command.validate(args.names, args.out, seeds, who, again, dry_run=args.dry_run)
+    if outcome is None:
+        return DONE
+    if outcome.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if outcome.failures or outcome.left else DONE
+
+
 def collect(args: argparse.Namespace) -> int:
     """Write a data set for other tools."""
     from lobule.experiments.export.collect import collect as write

@@ -96,7 +96,7 @@ class Value(Section):
     against: str | None = None
     """Arm that is subtracted (change, level), divided by (fold) or taken as the control (remaining)."""
     above: float | None = None
-    """Bound of share-above."""
+    """Bound of share-above: of the level, or of its change where `from_day` is given."""
     when: When | None = None
     """Moment of level-when."""
     other: str | None = None

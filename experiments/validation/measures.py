@@ -111,13 +111,14 @@ def _measured(value: Value, case: Case, course: Course, control: Course | None) 
             then = _at(course, name, first)
             return _ratio(now - base, then - (base if control is None else _at(control, name, first)))
         case "share-above":
-            return 100.0 * (now > float(value.above or 0.0)) if math.isfinite(now) else math.nan
+            seen = now if value.from_day is None else now - _at(course, name, first)
+            return 100.0 * (seen > float(value.above or 0.0)) if math.isfinite(seen) else math.nan
         case "level-when":
             return _level_when(value, course)
         case _:
             hours = course["hours"]
-            seen = (hours >= first * HOURS_PER_DAY - 1.0) & (hours <= last * HOURS_PER_DAY + 1.0)
-            top = int(np.argmax(np.where(seen, course[name], -np.inf)))
+            during = (hours >= first * HOURS_PER_DAY - 1.0) & (hours <= last * HOURS_PER_DAY + 1.0)
+            top = int(np.argmax(np.where(during, course[name], -np.inf)))
             return (
                 float(course[name][top]) if value.measure == "maximum" else hours[top] / HOURS_PER_DAY - first
             )
