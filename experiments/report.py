@@ -49,7 +49,7 @@ def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[C
     toxin_hours = [hours for hours, dose in doses if dose.dose > 0.0]
     rows = []
     for name in case.evidence:
-        for value in read_evidence(name).concerning(case.subject):
+        for value in read_evidence(name).concerning(case):
             if value.readout in series:
                 found = _at_age(value, series) or _after(value, series, toxin_hours)
                 if found is not None and math.isfinite(found[1]):

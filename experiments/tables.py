@@ -24,6 +24,7 @@ from lobule.experiments.sweeps.sweepfile import (
     SamplesTable,
     SweepFile,
 )
+from lobule.experiments.validation.catalogue import evidence_page
 from lobule.fields import SPECIES as FIELD_SPECIES
 from lobule.ledger import BODY_POOLS, LIVER_POOLS, SINKS, SOURCES
 from lobule.parameters import GROUPS
@@ -257,6 +258,7 @@ PAGES = {
     "readouts.md": readouts_page,
     "case-file.md": case_file_page,
     "sweep-file.md": sweep_file_page,
+    "evidence.md": lambda: evidence_page(WRITTEN),
 }
 
 

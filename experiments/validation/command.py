@@ -61,7 +61,7 @@ def validate(
         raise InputError(f"--out {out} -> is a file, not a folder")
     store = Store(out / RUNS)
     if dry_run:
-        for line in plan_in_words(plan, store, workers):
+        for line in plan_in_words(plan, store, workers, only_failed=False, draw=False):
             print(line)
         return None
     out.mkdir(parents=True, exist_ok=True)
