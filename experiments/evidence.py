@@ -173,8 +173,8 @@ class Evidence(Section):
     def concerning(self, case: Case) -> Iterator[Value]:
         """Yield the plain values that stand beside a run of `case`.
 
-        A value belongs to its genotype (and sex, in man); that of an arm to cases that also have the arm's diet
-        and all kinds of its treatments.
+        A value belongs to its genotype (and sex, in man); that of an arm to cases that also have the arm's
+        diet and all kinds of its treatments.
         """
         for value in self.value:
             if value.measure not in ("level", "fold", "remaining") or value.against is not None:

@@ -10,7 +10,7 @@ from lobule.agents.declare import Parameter, Parameters
 from lobule.agents.jit import kernel
 from lobule.ledger import Ledger
 from lobule.subjects import Growth, Reference
-from lobule.units import HOURS_PER_DAY, LN2, UMOL_PER_UG
+from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_UG
 
 _PARMAR = "ferrokinetic model of Parmar 2017, fitted to the tracer data of Lopes 2010"
 
@@ -53,7 +53,8 @@ BODY = Parameters(
     hfe_response=Parameter(0.25, "-", 0.05, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007); man: fit to the liver iron of men with HFE at 50 (9-14 mg/g)", {"human": 0.08}),
     hepcidin_reference=Parameter(60.0, "ng/mL", 10.0, 300.0, "hepcidin reported at the normal level", "median 65 (women) to 112 (men) ng/mL (Ganz 2008); assays differ tenfold", {"human": 90.0}),
     diet_normal=Parameter(0.02, "%", 0.003, 0.1, "iron of the diet that the reference absorbs from", "Zhou 1998", {"human": 0.003}),
-    diet_power=Parameter(0.4, "-", 0.1, 1.0, "power of the diet's iron in absorption", "fit: 2 % carbonyl iron for 14 d takes wild type from 0.37 to about 2.1 mg/g (Zhou 1998)"),
+    diet_power=Parameter(0.7, "-", 0.1, 1.0, "power of the diet's iron in absorption, in a subject of normal stores", "fit: 2 % carbonyl iron for 14 d takes wild type from 0.37 to about 2.1 mg/g (Zhou 1998); rat, man: as fitted to that without mucosal_half", {"human": 0.4, "rat": 0.4}),
+    mucosal_half=Parameter(0.8, "mg/g", 0.2, 100.0, "liver iron above the healthy at which the power of the diet's iron is halved", "fit with diet_power; Ajioka 2002: carbonyl iron lowers absorption over 5-fold in wild-type and Hfe-/- mice alike, though hepcidin of Hfe-/- does not rise; rats load on to 30 mg/g and more: 100, assumed", {"human": 100.0, "rat": 100.0}),
     alt_baseline=Parameter(35.0, "IU/L", 5.0, 60.0, "ALT in health", "FVB colony 35 +/- 12", {"human": 9.0}),
     alt_gain=Parameter(22000.0, "IU/L d", 10000.0, 60000.0, "rise of ALT per fraction of hepatocytes lysed a day", "derived: 57 U/g and the half-life below; man 48,457", {"human": 48457.0}),
     alt_half_life=Parameter(6.5, "h", 4.0, 50.0, "half-life of ALT in plasma", "recalled: 5-8 h, mouse; man 47 h", {"human": 47.5}),
@@ -206,16 +207,16 @@ class Body:
         """Return the share of inflowing iron that fails to bind transferrin at `saturation`."""
         return float(_overflow(saturation, self.values.overflow_threshold, self.values.overflow_power))
 
-    def release(self, dt: float, hours: float, has_macrophages: bool) -> Release:
+    def release(self, dt: float, hours: float, has_macrophages: bool, liver_iron: float) -> Release:
         """Begin a step of `dt` hours from `hours` after the start: all that gives iron to plasma, gives it.
 
-        Old red cells die, the spleen and other tissue return iron and the gut absorbs; the liver's own releases
-        join them in the pool ``inflow`` before :meth:`settle`.
+        Old red cells die, the spleen and other tissue return iron and the gut absorbs, less with `liver_iron`
+        (umol/g dry) from an iron-rich diet; the liver's own releases join them in the pool ``inflow`` before :meth:`settle`.
         """
         p, ledger, day = self.values, self.ledger, HOURS_PER_DAY
         before, ref = self.reference, self.growth.at(self.start_age + (hours + dt) / day)
         self.reference = ref
-        diet = (self.diet_percent / p.diet_normal) ** p.diet_power
+        diet = (self.diet_percent / p.diet_normal) ** self._diet_power(liver_iron)
         absorbed = 0.5 * (before.absorption + ref.absorption)
         ledger.move("absorption", "inflow", absorbed * self.ferroportin * diet * dt)
         # Red cells and other tissue are refilled at the end of the step: so much leaves them that they stay level.
@@ -233,6 +234,11 @@ class Body:
         ledger.move("other", "inflow", ledger.pool["other"] * (dt * p.other_return / day + shrunk))
         kept = before.other * dt * p.other_return / day  # a store above the reference runs down to it
         return Release(before, destroyed + bled, to_liver, max(0.0, grown) + lost + kept)
+
+    def _diet_power(self, liver_iron: float) -> float:
+        """Return the power of the diet's iron in absorption: less in a loaded gut; `liver_iron` in umol/g dry."""
+        excess = max(0.0, liver_iron - self.reference.liver_iron) * IRON_MOLAR_MASS / 1000.0
+        return float(self.values.diet_power / (1.0 + excess / self.values.mucosal_half))
 
     def _decay(self, pool: str, rate: float, dt: float) -> float:
         """Return what leaves `pool` at `rate` (1/h) in an implicit step of `dt` hours, umol."""

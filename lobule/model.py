@@ -205,7 +205,7 @@ class Lobule(mesa.Model):
         if abs(haemoglobin - curve.haemoglobin) > 1e-3 * haemoglobin:
             self.exchange.curve = OxygenCurve(self.values["oxygen"], haemoglobin)
         behaviours = self.behaviours(toxin, levels)
-        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0)
+        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0, self.liver_iron)
         release(self, dt, released.to_liver, behaviours)
         delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()

@@ -12,7 +12,8 @@ from lobule.experiments.validation.tally import what, when
 INTRO = """\
 Every published data set that stands beside the model: whom and what was studied, how the model repeats it,
 the numbers with their errors, where they come from, and whether parameters were **fitted** to them or they
-are **tested** only. `lobule validate` runs all of it; rows without a use are shown beside runs and score nothing.
+are **tested** only. `lobule validate` runs all of it; rows without a use are shown beside runs and score
+nothing.
 
 There are {total} targets, {fitted} of them fitted. Grades: A, read in the source (an abstract, a table or a
 legend, not always the whole paper); B, recalled; C, a sign or an order only, with a bound that is ours;
@@ -30,8 +31,7 @@ share of the seeds, each a subject, above a bound. *correlation*: over one momen
 moments spread over the run. Arms share their seeds, so differences are taken in pairs.
 
 **Your own data.** A data set is a TOML file like those in `experiments/evidence/`; `lobule calibrate` takes
-its path (`docs/calibration.md`). Its arms are cases: built-in ones or files, with changes by
-dotted key.
+its path (`docs/calibration.md`). Its arms are cases: built-in ones or files, with changes by dotted key.
 """
 
 
