@@ -95,13 +95,13 @@ def sweep(args: argparse.Namespace) -> int:
 
 def sensitivity(args: argparse.Namespace) -> int:
     """Do the runs of a study, or say what they would be; then say which parameters matter."""
-    from lobule.experiments.sensitivities.study import UNIT
+    from lobule.experiments.sensitivities.study import BLOCKS
     from lobule.experiments.sensitivities.studyfile import read_study
 
     _check_workers(args)
     study = read_study(args.file)
     if args.dry_run:
-        print(f"{study.method}: {study.number:,} {UNIT[study.method]}s of {study.block} points each")
+        print(f"{study.method}: {study.number:,} {BLOCKS[study.method]} of {study.block} points each")
     code = _do_many(args, study.plan)
     if args.dry_run or code not in (DONE, SOME_FAILED):
         return code

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.experiments.export.needed import library
-from lobule.experiments.sensitivities.study import LEAST, UNIT, At, Study
+from lobule.experiments.sensitivities.study import BLOCKS, LEAST, At, Study
 from lobule.experiments.sweeps.design import MORRIS_LEVELS
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.store import Store
@@ -142,7 +142,7 @@ def analyse(study: Study, readout: str, values: Array) -> Analysis:
     chance = chance_of(values[rows])
     found = Analysis(readout, study.readouts[readout], means, used, chance, {})
     if used < LEAST:
-        words = f"only {used} of {study.number} {UNIT[study.method]}s have numbers in all their runs"
+        words = f"only {used} of {study.number} {BLOCKS[study.method]} have numbers in all their runs"
         return found._replace(trouble=words)
     if np.ptp(means[rows]) <= 1e-12 * np.abs(means[rows]).max():
         return found._replace(trouble="it is the same at all points")

@@ -21,7 +21,7 @@ from lobule.experiments.sensitivities.analysis import (
     observed,
     ranking,
 )
-from lobule.experiments.sensitivities.study import UNIT, Study
+from lobule.experiments.sensitivities.study import BLOCKS, Study
 from lobule.experiments.sweeps.design import interval, unit_of
 from lobule.experiments.sweeps.store import Store
 from lobule.files import whole
@@ -151,7 +151,7 @@ def in_words(study: Study, analysis: Analysis) -> Iterator[str]:
     mean, deviation = _mean(analysis), _deviation(analysis)
     yield f"{analysis.readout}, {AT[analysis.at]}: mean {mean:.4g}{printed}, SD {deviation:.3g}"
     if analysis.used < study.number:
-        words = f"{study.number - analysis.used} of {study.number} {UNIT[study.method]}s are left out"
+        words = f"{study.number - analysis.used} of {study.number} {BLOCKS[study.method]} are left out"
         yield f"  note       {words}, since a run failed or has no number"
     if analysis.trouble:
         yield f"  no indices {analysis.trouble}"

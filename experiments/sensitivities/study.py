@@ -20,7 +20,7 @@ Method = Literal["morris", "sobol"]
 METHODS: tuple[Method, ...] = get_args(Method)
 At = Literal["end", "max", "mean"]
 LEAST = 2  # trajectories or base samples that an interval can be had from
-UNIT = {"morris": "trajectory", "sobol": "base sample"}
+BLOCKS = {"morris": "trajectories", "sobol": "base samples"}
 
 #: What the runs need not keep, since only their series are read; settings may say otherwise.
 LEAN = {"record.snapshot_days": [], "record.final_snapshot": False}
