@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lobule.experiments import style
 from lobule.experiments.sensitivities.analysis import MAIN, Analysis, chance_level, ranking
 from lobule.experiments.sensitivities.study import Study
+from lobule.experiments.sweeps.design import interval
 from lobule.experiments.sweeps.panels import grid_of, heading, key_label, plain_ticks, readout_title
 
 if TYPE_CHECKING:
@@ -169,8 +170,7 @@ def _names(
                 "arrowstyle": "-",
                 "color": style.MUTED,
                 "linewidth": 0.6,
-                "shrinkA": 1,
-                "shrinkB": 4,
+                "relpos": (0.0, 0.5),
             },
         )
 
@@ -185,6 +185,7 @@ def scatters(study: Study, analysis: Analysis) -> Figure:
     name = style.label(analysis.readout if len(words) > 30 else words, unit)
     x = np.array([point.values for point in study.plan.points], float)
     means = analysis.means
+    line: dict[str, Any] = {"color": style.VERMILION, "zorder": 2.5}
     main = MAIN[study.method]
     for ax, i in zip(axes, chosen, strict=True):
         value = f"{analysis.indices[main][i]:.3g}"
@@ -193,28 +194,39 @@ def scatters(study: Study, analysis: Analysis) -> Figure:
         ax.plot(x[:, i], means, "o", color=style.BLUE, alpha=0.45, markersize=3.5, markeredgewidth=0.0)
         if study.axes[keys[i]].scale == "log":
             ax.set_xscale("log")
+            ticks = np.geomspace(*interval(keys[i], study.axes[keys[i]]), 4)
+            ax.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+            ax.minorticks_off()
         else:
             ax.locator_params(axis="x", nbins=5)
-        there = np.isfinite(means)
-        ax.plot(*_running_mean(x[there, i], means[there]), "-", color=style.VERMILION, linewidth=2.0)
+        if study.method == "morris":
+            at = _steps(study, i)
+            ax.plot([x[at, i], x[at + 1, i]], [means[at], means[at + 1]], "-", linewidth=1.1, **line)
+        else:
+            there = np.isfinite(means)
+            ax.plot(*_running_mean(x[there, i], means[there]), "-", linewidth=2.0, **line)
         plain_ticks(ax)
-    number = len(study.plan.points)
+    number = len(study.plan.replicates)
+    point = "one run" if number == 1 else f"the mean of {number} replicates"
+    lines = "this parameter alone is changed" if study.method == "morris" else "mean of the points nearby"
     figure.supxlabel(
-        f"A point: the mean of {_replicates(study)} at one of {number:,} points of the design. "
-        "Line: mean of the points nearby.",
+        f"A point: {point} at a point of the design. Line: {lines}.",
         fontsize=style.TICK,
         color=style.MUTED,
     )
     return figure
 
 
+def _steps(study: Study, parameter: int) -> NDArray[np.int64]:
+    """Return the points of trajectories after which a parameter changes."""
+    change = np.diff(study.unit()[:, parameter])
+    is_within = np.arange(1, len(change) + 1) % study.block > 0
+    return np.flatnonzero((change != 0.0) & is_within)
+
+
 def _running_mean(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], list[float]]:
-    """Return the means of x and y in bins of equally many points, or one for each of few values of x."""
-    values = np.unique(x)
-    if len(values) <= BINS:
-        groups = [np.flatnonzero(x == value) for value in values]
-    elif len(x) >= LEAST:
-        groups = np.array_split(np.argsort(x, kind="stable"), BINS)
-    else:
+    """Return the means of x and y in bins of equally many points; nothing for few points."""
+    if len(x) < LEAST:
         return [], []
+    groups = np.array_split(np.argsort(x, kind="stable"), BINS)
     return [float(x[group].mean()) for group in groups], [float(y[group].mean()) for group in groups]

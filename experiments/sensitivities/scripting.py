@@ -11,7 +11,7 @@ from lobule.errors import InputError
 from lobule.experiments.scripting import carried_out
 from lobule.experiments.sensitivities.analysis import Analysis
 from lobule.experiments.sensitivities.findings import conclude, table_rows
-from lobule.experiments.sensitivities.study import At, Method, Study, make_study
+from lobule.experiments.sensitivities.study import Method, Study, make_study
 from lobule.experiments.sweeps.conduct import Workers
 from lobule.experiments.sweeps.design import Sampled
 from lobule.experiments.sweeps.planning import CaseLike
@@ -49,7 +49,7 @@ def sensitivity(
     workers: int | None = None,
     cluster: Any = None,
     *,
-    at: At | Mapping[str, At] = "end",
+    at: str | Mapping[str, str] = "end",
     second_order: bool = False,
     settings: Mapping[str, Any] | None = None,
     name: str | None = None,

@@ -19,6 +19,7 @@ from lobule.readouts import READOUTS
 Method = Literal["morris", "sobol"]
 METHODS: tuple[Method, ...] = get_args(Method)
 At = Literal["end", "max", "mean"]
+ATS: tuple[At, ...] = get_args(At)
 LEAST = 2  # trajectories or base samples that an interval can be had from
 BLOCKS = {"morris": "trajectories", "sobol": "base samples"}
 
@@ -72,7 +73,7 @@ def make_study(
     readouts: Sequence[str],
     replicates: Iterable[int],
     *,
-    at: At | Mapping[str, At] = "end",
+    at: str | Mapping[str, str] = "end",
     second_order: bool = False,
     settings: Mapping[str, Any] | None = None,
     days: float | None = None,
@@ -183,11 +184,14 @@ def _checked_readouts(names: Sequence[str], at: Any) -> dict[str, At]:
         if names.count(name) > 1:
             raise InputError(f"readouts: {shown(name)} -> is there twice")
     table = at if isinstance(at, Mapping) else dict.fromkeys(names, at)
+    words: dict[str, At] = {}
     for name, word in table.items():
         if name not in names:
             raise InputError(f"at.{name} -> is not among the readouts{nearest(str(name), names)}")
-        if word not in get_args(At):
-            words = ", ".join(get_args(At))
+        known = next((one for one in ATS if one == word), None)
+        if known is None:
             key = f"at.{name}" if isinstance(at, Mapping) else "at"
-            raise InputError(f"{key} = {shown(word)} -> not one of {words}{nearest(str(word), get_args(At))}")
-    return {name: table.get(name, "end") for name in names}
+            hint = nearest(str(word), ATS)
+            raise InputError(f"{key} = {shown(word)} -> not one of {', '.join(ATS)}{hint}")
+        words[name] = known
+    return {name: words.get(name, "end") for name in names}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lobule.doses import Section
 from lobule.errors import InputError, shown
-from lobule.experiments.sensitivities.study import At, Method, Study, make_study
+from lobule.experiments.sensitivities.study import ATS, Method, Study, make_study
 from lobule.experiments.sweeps.design import Sampled
 from lobule.experiments.sweeps.sweepfile import (
     NAME,
@@ -46,13 +46,20 @@ class SensitivityFile(Section):
     """Compute the indices of all pairs, too; sobol alone, with nearly twice as many runs."""
     readouts: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     """What is looked at, by name."""
-    at: At | dict[str, At] = "end"
+    at: str | dict[str, Any] = "end"
     """What of each series counts: its end, its max, or its mean over time; one word for all readouts, or a
     table with a word for each (the end for those not named)."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Changes of the base case by dotted key."""
     parameters: dict[str, Any]
     """What is compared: by dotted key an interval, {} for the declared range."""
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _word_or_table(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict):
+            raise ValueError(f"must be one of {', '.join(ATS)}, or a table of readouts with one for each")
+        return value
 
 
 def read_study(path: Path) -> Study:
