@@ -16,6 +16,7 @@ from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
+from lobule.experiments.sensitivities.studyfile import SensitivityFile
 from lobule.experiments.sweeps.sweepfile import (
     ArmTable,
     IntervalTable,
@@ -87,6 +88,11 @@ Under `[parameters]` stands a dotted key of the [case file](case-file.md) or a [
 parameter](parameters.md), and for each a list of values, a range, or an interval. Lists and ranges are
 crossed with each other, intervals are sampled together as `[samples]` says, and every sample is crossed with
 the lists.
+"""
+SENSITIVITY_INTRO = """\
+A study of sensitivity is one TOML file: a case, the parameters that are compared, the readouts they may
+matter for, a method. How to choose and how to read what comes out is in [sensitivity.md](sensitivity.md);
+`lobule sensitivity FILE --dry-run` prints what a file amounts to.
 """
 
 
@@ -252,6 +258,13 @@ def sweep_file_page() -> str:
     return "\n".join(lines)
 
 
+def sensitivity_file_page() -> str:
+    """Return the page of every key of the sensitivity file."""
+    lines = ["# The sensitivity file", "", WRITTEN, "", SENSITIVITY_INTRO, "## Top level", ""]
+    lines += [*keys_of(SensitivityFile), "## An interval under [parameters]", ""]
+    return "\n".join([*lines, (IntervalTable.__doc__ or "").split("\n")[0], "", *keys_of(IntervalTable)])
+
+
 PAGES = {
     "parameters.md": parameters_page,
     "rules.md": rules_page,
@@ -259,6 +272,7 @@ PAGES = {
     "case-file.md": case_file_page,
     "sweep-file.md": sweep_file_page,
     "evidence.md": lambda: evidence_page(WRITTEN),
+    "sensitivity-file.md": sensitivity_file_page,
 }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from lobule.case import Case, load_case
 from lobule.errors import InputError, shown
-from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
+from lobule.experiments.sweeps.design import Axis, Point, Sampled, Values, count, design
 from lobule.experiments.sweeps.plan import Arm, Plan, applies
 
 MOST_RUNS = 1_000_000
@@ -39,6 +39,7 @@ def make_plan(
     days: float | None = None,
     root: int = 1,
     label: str = "",
+    points: Callable[[Mapping[str, Axis], int], Sequence[Point]] = design,
 ) -> Plan:
     """Return the plan of a sweep.
 
@@ -62,6 +63,8 @@ def make_plan(
         The seed that all seeds come from.
     label : str
         What messages about a wrong value begin with.
+    points : callable
+        Returns the points for what each key takes and the root.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def make_plan(
             raise InputError(f"{key} -> means nothing to any arm")
     if (number := count(axes) * len(numbers) * len(branches)) > MOST_RUNS:
         raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
-    plan = Plan(name, branches, list(axes), design(axes, root), numbers, root, days, label)
+    plan = Plan(name, branches, list(axes), points(axes, root), numbers, root, days, label)
     plan.notes()
     return plan
 
