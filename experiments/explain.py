@@ -16,6 +16,7 @@ from lobule.doses import (
     ToxinDose,
     Transfusion,
     Treatment,
+    WeighedDose,
 )
 from lobule.experiments.evidence import Value, read_evidence
 from lobule.sections import Tissue
@@ -88,31 +89,39 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
         case MSCDose():
             primed = "primed " if dose.primed else ""
             source = dose.source.replace("-", " ")
-            cells = f"{dose.cells:.3g}".replace("e+0", "e").replace("e+", "e")
-            what = f"{cells} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
+            what = f"{_short(dose)} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
         case EVDose():
-            what = f"{dose.particles:.3g} extracellular vesicles {ROUTES[dose.route]}".replace("e+0", "e")
-            what = what.replace("e+", "e")
+            what = f"{_short(dose)} extracellular vesicles {ROUTES[dose.route]}"
         case Phlebotomy():
             limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
-            what = f"phlebotomy of {dose.volume_ml:g} mL, {limit}"
+            what = f"phlebotomy of {dose.stated:g} mL{_each_kg(dose)}, {limit}"
         case Transfusion():
-            iron = dose.volume_ml * dose.iron_mg_per_ml
-            what = f"transfusion of {dose.volume_ml:g} mL packed red cells ({iron:.3g} mg iron)"
+            iron, each = dose.stated * dose.iron_mg_per_ml, _each_kg(dose)
+            what = f"transfusion of {dose.stated:g} mL{each} packed red cells ({iron:.3g} mg{each} iron)"
         case ChelatorDose():
-            what = f"{dose.drug}, {dose.mg_per_kg:g} mg/kg over {count(dose.hours, 'hour')}"
+            what = f"{dose.drug}, {dose.stated:g} mg{_each_kg(dose)} over {count(dose.hours, 'hour')}"
         case ToxinDose():
             what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
         case DietChange():
             what = f"a diet with {dose.iron_percent:g} % iron from then on"
         case AlcoholChange():
-            grams = dose.grams_per_day
-            what = f"{grams:g} g of alcohol a day from then on" if grams else "no alcohol from then on"
+            grams = f"{dose.stated:g} g{_each_kg(dose)} of alcohol a day from then on"
+            what = grams if dose.stated else "no alcohol from then on"
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
     times = len(dose.due_hours(end_hours))
     last = dose.day + (times - 1) * dose.every_days
     return f"day {dose.day:g} to {last:g}, every {count(dose.every_days, 'day')} ({times} times): {what}"
+
+
+def _each_kg(dose: WeighedDose) -> str:
+    return "/kg" if dose.is_per_kg else ""
+
+
+def _short(dose: WeighedDose) -> str:
+    """Return a large number of cells or particles, per kilogram where it is so given."""
+    number = f"{dose.stated:.3g}".replace("e+0", "e").replace("e+", "e")
+    return f"{number} per kg of" if dose.is_per_kg else number
 
 
 def published_in_words(value: Value) -> str:

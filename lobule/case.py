@@ -18,16 +18,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lobule.casefile import explain_errors, read_toml, to_toml
-from lobule.doses import (
-    HOURS_PER_DAY,
-    LARGEST_ALCOHOL_G,
-    LARGEST_VOLUME_ML,
-    TOLERANCE_HOURS,
-    Section,
-    Treatment,
-)
+from lobule.doses import HOURS_PER_DAY, LARGEST, TOLERANCE_HOURS, Section, Treatment
 from lobule.errors import InputError, nearest, shown
-from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Subject, Tissue
+from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Start, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
 from lobule.tissue_map import with_map, without_displaced
 
@@ -50,6 +43,7 @@ class Case(Section):
     evidence: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Published data sets printed beside the readouts."""
     subject: Subject
+    start: Start = Start()
     tissue: Tissue = Tissue()
     clock: Clock
     diet: Diet = Diet()
@@ -76,6 +70,16 @@ class Case(Section):
     def _rules_agree(self) -> Self:
         if self.rules:
             checked_rules(self.rules, self.subject.species, self.parameters)
+        return self
+
+    @model_validator(mode="after")
+    def _scar_is_possible(self) -> Self:
+        if self.start.collagen_area_percent is not None:
+            from lobule.parameters import parameter_values
+            from lobule.scars import check_area
+
+            m = parameter_values(self)["matrix"]
+            check_area(self.start.collagen_area_percent, m.baseline, m.densest)
         return self
 
     @model_validator(mode="after")
@@ -108,15 +112,11 @@ class Case(Section):
                 and dose.until_day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS
             ):
                 raise ValueError(f"{at}.until_day = {dose.until_day:g} -> the run ends after {days:g} days")
-            volume, largest = getattr(dose, "volume_ml", 0.0), LARGEST_VOLUME_ML[self.subject.species]
-            if volume > largest:
-                species = self.subject.species
-                raise ValueError(
-                    f"{at}.volume_ml = {volume:g} -> in a {species} at most {largest:g} mL at once"
-                )
-            drunk, most = getattr(dose, "grams_per_day", 0.0), LARGEST_ALCOHOL_G[species]
-            if drunk > most:
-                raise ValueError(f"{at}.grams_per_day = {drunk:g} -> in a {species} at most {most:g} g a day")
+            for name, (most, words) in LARGEST.items():
+                amount = getattr(dose, name, None)
+                if amount is not None and amount > most[species]:
+                    limit = f"in a {species} at most {most[species]:g} {words}"
+                    raise ValueError(f"{at}.{name} = {amount:g} -> {limit}")
         for i, day in enumerate(self.record.snapshot_days):
             if day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS:
                 raise ValueError(f"record.snapshot_days.{i} = {day:g} -> the run ends after {days:g} days")
