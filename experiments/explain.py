@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lobule.case import Case
+from lobule.cohort import drawn_values, in_words
 from lobule.doses import (
     AlcoholChange,
     ChelatorDose,
@@ -18,8 +19,9 @@ from lobule.doses import (
     Treatment,
     WeighedDose,
 )
+from lobule.errors import shown
 from lobule.experiments.evidence import Value, read_evidence
-from lobule.sections import Tissue
+from lobule.sections import CROSS_LINKED_PERCENT, Tissue
 
 if TYPE_CHECKING:
     from lobule.agents.rules import RuleSet
@@ -144,6 +146,7 @@ def explain(case: Case) -> Iterator[str]:
     yield f"  a {subject.sex} {genotype} {subject.species}, {age(subject.age_days)} old at the start"
     iron = case.diet.iron_percent
     yield "  eats what is normal for it" if iron is None else f"  eats {iron:g} % iron"
+    yield from _start(case)
     yield "Tissue"
     yield f"  {_extent(tissue)}"
     yield "Clock"
@@ -155,6 +158,12 @@ def explain(case: Case) -> Iterator[str]:
         yield f"  {dose_in_words(dose, case.end_hours)}"
     if not case.treatments:
         yield "  none"
+    if case.cohort:
+        yield "Cohort (the seed of a run is its subject; what is said above holds where nothing is drawn)"
+        yield from (f"  {in_words(key, entry)}" for key, entry in case.cohort.items())
+    if case.drawn:
+        values = (f"{key} = {shown(value)}" for key, value in drawn_values(case).items())
+        yield f"Drawn from a cohort: {', '.join(values)}"
     yield "Parameters changed"
     yield from _parameters(case)
     yield "Published data to compare with"
@@ -163,6 +172,30 @@ def explain(case: Case) -> Iterator[str]:
     if not case.evidence:
         yield "  none"
     yield from _rules(case)
+
+
+def _start(case: Case) -> Iterator[str]:
+    """Yield what the subject's body and liver are like at the start, where it is not health."""
+    start = case.start
+    lines = []
+    if start.lic_mg_per_g is not None:
+        lines.append(f"liver iron of {start.lic_mg_per_g:g} mg/g dry, and what goes with it in the body")
+    if start.zone1_to_zone3_ratio is not None:
+        lines.append(f"hepatocytes of zone 1 with {start.zone1_to_zone3_ratio:g} times the iron of zone 3")
+    if start.haemoglobin_g_per_dl is not None:
+        lines.append(f"haemoglobin of {start.haemoglobin_g_per_dl:g} g/dL")
+    if start.collagen_area_percent is not None:
+        linked = start.collagen_cross_linked_percent
+        of_it = f", {CROSS_LINKED_PERCENT if linked is None else linked:g}% of it cross-linked"
+        pattern = start.collagen_pattern or "septal"
+        lines.append(f"{pattern} scar, collagen {start.collagen_area_percent:g}% of the area{of_it}")
+    if start.activated_stellate_percent is not None:
+        lines.append(f"{start.activated_stellate_percent:g}% of the stellate cells myofibroblasts")
+    if start.senescent_percent is not None:
+        lines.append(f"{start.senescent_percent:g}% of the hepatocytes senescent")
+    if lines:
+        yield "Start"
+        yield from (f"  {line}" for line in lines)
 
 
 def _extent(tissue: Tissue) -> str:

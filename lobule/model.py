@@ -55,7 +55,7 @@ class Lobule(mesa.Model):
     Attributes
     ----------
     case : Case
-        The case.
+        The case; of a cohort, that of the subject that the seed stands for.
     hours : float
         Time since the start of the run, h.
     cells : dict of type to CellTable
@@ -78,10 +78,11 @@ class Lobule(mesa.Model):
         rng: int | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        self.case = load_case(case, settings)
-        seed = self.case.seed if rng is None else int(rng)
+        loaded = load_case(case, settings)
+        seed = loaded.seed if rng is None else int(rng)
         if not 0 <= seed < 2**63:
             raise InputError(f"rng = {seed} -> a seed is a whole number from 0 to 2**63 - 1")
+        self.case = loaded.for_subject(seed)
         super().__init__(rng=seed)
         self.seed = np.uint64(seed)
         subject, layout = self.case.subject, self.case.tissue

@@ -15,6 +15,9 @@ MOST_SITES = 3e6  # about 2 kB each
 USUAL_RADIUS_UM, USUAL_PITCH_UM = 284.0, 23.0  # of the mouse, to estimate the number of sites
 OLDEST_DAYS = {"mouse": 1500.0, "rat": 1500.0, "human": 40000.0}
 
+#: Of a scar at the start of which nothing else is said. Assumed: dense scar cross-links in days, and lasts.
+CROSS_LINKED_PERCENT = 80.0
+
 Count = Annotated[int, Field(ge=1, le=100)]
 
 

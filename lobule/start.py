@@ -13,6 +13,7 @@ from lobule.errors import InputError
 from lobule.geometry import PARENCHYMA
 from lobule.ledger import Ledger
 from lobule.scars import scar
+from lobule.sections import CROSS_LINKED_PERCENT
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_FMOL
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-CROSS_LINKED_PERCENT = 80.0
-"""Of a scar of which nothing else is said. Assumed: dense scar cross-links within days, and lasts."""
 MOST_IN_MACROPHAGES = 0.3  # of liver iron, as in health
 SENESCENT, MYOFIBROBLASTS, PLACES = 4, 5, 6  # uses of chance, beside those of the cells' places
 _STEP_HOURS, _MOST_STEPS, _STILL = 6.0, 6000, 1e-7  # of the body's way to its answer
