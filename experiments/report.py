@@ -105,8 +105,8 @@ def report(folder: Path) -> Iterator[str]:
         yield f"  drawn for this subject: {', '.join(values)}"
     for name, number in readouts.items():
         unit, meaning = READOUTS[name]
-        shown = "none" if number is None else f"{number:.4g}"
-        yield f"  {name:32} {shown:>10} {unit if unit != '-' else '':9} {meaning}"
+        text = "none" if number is None else f"{number:.4g}"
+        yield f"  {name:32} {text:>10} {unit if unit != '-' else '':9} {meaning}"
     if summary["comparisons"]:
         yield "beside published values (A: read in the source, B: recalled, derived: from published inputs)"
         for fields in summary["comparisons"]:

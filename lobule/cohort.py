@@ -214,6 +214,7 @@ def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
         at = f"cohort.{key}"
         if any(key == name or key.startswith(f"{name}.") for name in UNDRAWN):
             raise InputError(f"{at} -> is the same for all subjects of a case and cannot be drawn")
+        _declared_range(case, key)  # there is such a key
         if isinstance(distribution, Choice):
             yield from ((key, value) for value in distribution.values)
             continue
@@ -233,15 +234,18 @@ def _ends(case: Case, key: str, distribution: Any) -> tuple[float, float]:
     if isinstance(distribution, Choice):
         return (-math.inf, math.inf)
     found = []
-    for name, declared in zip(("low", "high"), _declared_range(case, key), strict=True):
+    is_whole = distribution.low is not None and distribution.high is not None
+    limits = (None, None) if is_whole else _declared_range(case, key)
+    for name, declared in zip(("low", "high"), limits, strict=True):
         end = getattr(distribution, name)
         if end is None and name == "low" and isinstance(distribution, Lognormal):
             declared = 0.0 if declared is None else max(0.0, declared)
-        if end is None and declared is None:
+        value = declared if end is None else end
+        if value is None:
             raise InputError(
                 f"cohort.{key}.{name} is missing -> {key} has no declared range that would end it"
             )
-        found.append(float(declared if end is None else end))
+        found.append(float(value))
     if found[0] >= found[1]:
         raise InputError(f"cohort.{key} -> low = {found[0]:g} is not below high = {found[1]:g}")
     return found[0], found[1]
