@@ -122,6 +122,10 @@ class Choice(Section):
 Distribution = Annotated[Normal | Lognormal | Uniform | Choice, Field(discriminator="distribution")]
 
 
+#: Keys of the distributions.
+DRAW_KEYS = frozenset(name for table in (Normal, Lognormal, Uniform, Choice) for name in table.model_fields)
+
+
 def flat(table: Any, before: str = "") -> Any:
     """Return ``{"subject": {"age_days": {...}}}`` as ``{"subject.age_days": {...}}``.
 

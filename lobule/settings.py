@@ -128,7 +128,9 @@ def apply_settings(
         value = value.item() if hasattr(value, "item") else value
         first, *rest = str(key).split(".")
         _replace_draws(changed, str(key))
-        if first == "cohort" and len(rest) > 1:
+        if first == "cohort" and rest and isinstance(value, Mapping):
+            changed["cohort"] = dict(changed.get("cohort", {})) | flat({".".join(rest): _copied(value)})
+        elif first == "cohort" and len(rest) > 1:
             _set_of_draw(changed, ".".join(rest[:-1]).removeprefix("parameters."), rest[-1], value)
         elif first == "parameters" and rest:
             changed["parameters"] = _parameters(changed) | {".".join(rest): value}
