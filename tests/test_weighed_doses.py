@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from lobule import Lobule, load_case
 from lobule.case import Case
 from lobule.errors import InputError
-from lobule.experiments.browser.treat import fields, initial, is_weighed, kinds
+from lobule.experiments.browser.treat import TreatPane, fields, initial, is_weighed, kinds
 from lobule.experiments.explain import explain
 
 from .model_cases import differences, state
@@ -135,3 +136,21 @@ def test_the_form_of_the_page_offers_both(kind: str, species: str, per_kg: bool)
         {"treatments": [{"kind": kind, "day": 0.0, **form}]},
     )
     assert form[declared.per_kg if per_kg else declared.whole] > 0.0
+
+
+def test_the_form_gives_what_is_chosen() -> None:
+    solara, vuetify = pytest.importorskip("solara"), pytest.importorskip("ipyvuetify")
+    given: list[Any] = []
+    session = SimpleNamespace(treat=lambda doses, arm: given.extend(doses))
+    desk = SimpleNamespace(
+        frame=solara.reactive(None), player=SimpleNamespace(do=lambda order: order(session))
+    )
+    _, page = solara.render(TreatPane(desk, "human"), handle_error=False)
+    (button,) = page.find(vuetify.Btn).widgets
+    button.click()
+    (weighed,) = (w for w in page.find(vuetify.Checkbox).widgets if "per kg" in w.label)
+    weighed.v_model = True
+    page.find(vuetify.Btn).widgets[0].click()
+    page.close()
+    assert [dose.get("cells") for dose in given] == [1e8, None]
+    assert [dose.get("cells_per_kg") for dose in given] == [None, 1e6]
