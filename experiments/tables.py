@@ -76,6 +76,17 @@ schema` prints the same as a JSON schema, with which editors complete and check 
 
 Built-in cases:
 """
+COHORT_INTRO = """\
+Under `[cohort]` stands what differs between subjects: a dotted key of the case (`subject.age_days`,
+`subject.sex`, `start.lic_mg_per_g`, `treatments.0.cells_per_kg`) or a declared parameter, and a distribution
+for each. **The seed of a run is its subject**: `lobule run case.toml --seed 7` is subject 7, replicates of a
+sweep are the cohort, and arms share their subjects. A draw hangs on seed and key alone, so a further key
+changes no other draw; keys are not correlated. What the case says elsewhere for a drawn key, which it must if
+the key is required, holds for no subject. `--set` of a key replaces its draw, `--set cohort.KEY.mean=...`
+changes a distribution. A distribution is cut off at `low` and `high`, by default the ends of the declared
+range; its ends must be possible values. Numbers are drawn with six digits. The case of a run, `case.toml` in
+its folder, has the draws in place and names their keys under `drawn`.
+"""
 TREATMENTS_INTRO = """\
 One `[[treatments]]` table each, in any order. A dose is given at the start of the first step at or after its
 time. What each does in the body is in [model.md](model.md#treatments). All have these keys:
@@ -230,12 +241,18 @@ def case_file_page() -> str:
         *key_table(schema),
     ]
     doses: Lines = []
+    draws: Lines = []
     for name, table in schema["$defs"].items():
         is_dose = set(Dose.model_fields) <= set(table["properties"])
+        target = doses if is_dose else draws if "distribution" in table["properties"] else lines
         text = table.get("description", "").split("\n")[0]
         keys = key_table(table, without=Dose.model_fields if is_dose else ())
-        (doses if is_dose else lines).extend([f"{'###' if is_dose else '##'} {name}", "", text, "", *keys])
+        target.extend([f"{'##' if target is lines else '###'} {name}", "", text, "", *keys])
     lines += [
+        "## Cohort",
+        "",
+        COHORT_INTRO,
+        *draws,
         "## Treatments",
         "",
         TREATMENTS_INTRO,

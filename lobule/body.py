@@ -50,6 +50,7 @@ BODY = Parameters(
     il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
     alcohol_half=Parameter(10.0, "g/kg/d", 0.3, 30.0, "drinking that counts as 1: at which its effects on hepcidin and macrophages are half of their largest", "assumed: mice take up to 20; man: 60 g a day, where harm begins; rodents burn ethanol some ten times as fast", {"rat": 8.0, "human": 0.8}),
     hepcidin_alcohol=Parameter(1.0, "-", 0.0, 1.0, "largest share of hepcidin that drinking takes away", "assumed, so that it is halved at alcohol_half; alcohol lowers hepcidin in mice and drinkers (Harrison-Findik 2006, recalled)"),
+    liver_share_of_stores=Parameter(0.85, "-", 0.3, 1.0, "share of excess iron that the liver holds in a subject that starts a run with a given liver iron", "assumed: 85 % of the extra iron of Hfe-/- mice ends in the liver; man: 5.9 of the 10.6 mg/kg per mg/g of Angelucci 2000", {"human": 0.555}),
     hfe_response=Parameter(0.25, "-", 0.05, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007); man: fit to the liver iron of men with HFE at 50 (9-14 mg/g)", {"human": 0.08}),
     hepcidin_reference=Parameter(60.0, "ng/mL", 10.0, 300.0, "hepcidin reported at the normal level", "median 65 (women) to 112 (men) ng/mL (Ganz 2008); assays differ tenfold", {"human": 90.0}),
     diet_normal=Parameter(0.02, "%", 0.003, 0.1, "iron of the diet that the reference absorbs from", "Zhou 1998", {"human": 0.003}),
@@ -119,7 +120,7 @@ class LiverSigns:
 
 
 #: Signals of the body that a snapshot holds.
-STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol")
+STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol", "alcohol_per_kg")
 
 
 class Body:
@@ -155,6 +156,7 @@ class Body:
         self.alt = values.alt_baseline
         self.diet_percent = values.diet_normal
         self.alcohol = 0.0  # g of ethanol a day
+        self.alcohol_per_kg = 0.0  # g of ethanol per kg and day, beside that
 
     def initial_pools(self) -> dict[str, float]:
         """Return the iron of a healthy subject of this age outside the liver, umol."""
@@ -166,6 +168,11 @@ class Body:
             "spleen": ref.spleen,
             "other": ref.other,
         }
+
+    def red_cell_iron(self, haemoglobin: float) -> float:
+        """Return the iron (umol) of red cells that make `haemoglobin` (g/L)."""
+        grams = haemoglobin * self.reference.blood_volume * 1e-3
+        return grams * self.values.haemoglobin_iron * 1e3 * UMOL_PER_UG
 
     def plasma_litres(self, ref: Reference) -> float:
         """Return the plasma volume, L."""
@@ -189,7 +196,8 @@ class Body:
     @property
     def drinking(self) -> float:
         """Alcohol per body weight over `alcohol_half`."""
-        return self.alcohol / (self.reference.body_weight * 1e-3 * self.values.alcohol_half)
+        half = self.values.alcohol_half
+        return self.alcohol / (self.reference.body_weight * 1e-3 * half) + self.alcohol_per_kg / half
 
     @property
     def hepcidin_level(self) -> float:

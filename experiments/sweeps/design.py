@@ -259,7 +259,14 @@ _UNIT = {"latin-hypercube": _latin_hypercube, "sobol": _sobol, "morris": traject
 
 #: Units of the keys of a case by how they end, the longer ends first.
 ENDINGS = {
+    "grams_per_kg_per_day": "g/kg/d",
+    "grams_per_day": "g/d",
+    "cells_per_kg": "cells/kg",
+    "particles_per_kg": "particles/kg",
+    "ml_per_kg": "mL/kg",
     "mg_per_kg": "mg/kg",
+    "mg_per_g": "mg/g",
+    "mg": "mg",
     "mg_per_ml": "mg/mL",
     "g_per_dl": "g/dL",
     "percent": "%",

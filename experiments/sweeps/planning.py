@@ -20,9 +20,10 @@ CaseLike = str | PathLike[str] | Case
 UNVARIED = {
     "seed": "is not varied by itself: replicates (in a script seeds) are runs with other seeds, "
     "and seed at the top of the file (in a script root) changes them all",
+    "cohort": "is not varied as a whole: give each an arm of its own, or vary keys of its distributions",
     "tissue.map": "is not varied: give each map a case of its own, or an arm of the sweep file",
     **dict.fromkeys(
-        ("format", "name", "title", "description", "evidence", "tissue.agents"),
+        ("format", "name", "title", "description", "evidence", "drawn", "tissue.agents"),
         "cannot be varied: it does not change the run",
     ),
 }
