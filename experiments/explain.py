@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from lobule.case import Case
 from lobule.doses import (
+    LARGEST_TOXIN,
     AlcoholChange,
     ChelatorDose,
     DietChange,
     EVDose,
+    Hepatectomy,
+    HepatitisChange,
+    IronInjection,
     MSCDose,
     Phlebotomy,
     ToxinDose,
@@ -38,7 +42,7 @@ ROUTES = {
     "intravenous": "into a peripheral vein",
     "intrahepatic": "into the liver tissue",
 }
-TOXINS = {"ccl4": "carbon tetrachloride"}
+TOXINS = {"ccl4": "carbon tetrachloride", "thioacetamide": "thioacetamide"}
 LABELS = {
     "stellate": "stellate cells",
     "msc": "mesenchymal stem cells",
@@ -95,6 +99,8 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             what = what.replace("e+", "e")
         case Phlebotomy():
             limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
+            if dose.minimum_ferritin_ug_per_l is not None:
+                limit += f" or ferritin below {dose.minimum_ferritin_ug_per_l:g} ug/L"
             what = f"phlebotomy of {dose.volume_ml:g} mL, {limit}"
         case Transfusion():
             iron = dose.volume_ml * dose.iron_mg_per_ml
@@ -102,12 +108,21 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
         case ChelatorDose():
             what = f"{dose.drug}, {dose.mg_per_kg:g} mg/kg over {count(dose.hours, 'hour')}"
         case ToxinDose():
-            what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
+            what = f"{TOXINS[dose.agent]}, {dose.dose:g} {LARGEST_TOXIN[dose.agent][0]}"
         case DietChange():
             what = f"a diet with {dose.iron_percent:g} % iron from then on"
         case AlcoholChange():
             grams = dose.grams_per_day
             what = f"{grams:g} g of alcohol a day from then on" if grams else "no alcohol from then on"
+        case IronInjection():
+            amount = f"{dose.mg:g} mg" if dose.mg_per_kg is None else f"{dose.mg_per_kg:g} mg/kg"
+            what = f"{amount} of iron injected as iron {dose.compound}"
+        case HepatitisChange():
+            activity = dose.hazard_percent_per_day
+            what = f"{dose.cause} hepatitis that kills {activity:g} % of hepatocytes a day from then on"
+            what = what if activity else f"no {dose.cause} hepatitis from then on"
+        case Hepatectomy():
+            what = f"{100.0 * dose.share:g} % of the liver cut off"
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
     times = len(dose.due_hours(end_hours))

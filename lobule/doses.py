@@ -17,6 +17,8 @@ TOLERANCE_HOURS = 1e-6
 LARGEST_VOLUME_ML = {"mouse": 1.0, "rat": 10.0, "human": 1500.0}
 # Ethanol that can be drunk in a day (g).
 LARGEST_ALCOHOL_G = {"mouse": 1.0, "rat": 10.0, "human": 600.0}
+# Unit and largest dose of each poison.
+LARGEST_TOXIN = {"ccl4": ("mL/kg", 5.0), "thioacetamide": ("mg/kg", 1000.0)}
 
 
 class Section(BaseModel):
@@ -88,6 +90,8 @@ class Phlebotomy(Dose):
     """Whole blood drawn (mL)."""
     minimum_haemoglobin_g_per_dl: float = Field(default=11.0, ge=0, le=25)
     """The session is skipped when haemoglobin is below this (g/dL)."""
+    minimum_ferritin_ug_per_l: float | None = Field(default=None, ge=0, le=10_000)
+    """The session is skipped when serum ferritin is below this (ug/L)."""
 
 
 class Transfusion(Dose):
@@ -115,9 +119,16 @@ class ToxinDose(Dose):
     """A liver poison."""
 
     kind: Literal["toxin"]
-    agent: Literal["ccl4"]
-    dose: float = Field(ge=0, le=5)
-    """Relative to 1 mL of CCl4 per kg of body weight."""
+    agent: Literal["ccl4", "thioacetamide"]
+    dose: float = Field(ge=0)
+    """CCl4: mL per kg of body weight, at most 5; thioacetamide: mg per kg, at most 1000."""
+
+    @model_validator(mode="after")
+    def _is_no_typing_error(self) -> Self:
+        unit, most = LARGEST_TOXIN[self.agent]
+        if self.dose > most:
+            raise ValueError(f"dose = {self.dose:g} -> of {self.agent} at most {most:g} {unit}")
+        return self
 
 
 class DietChange(Dose):
@@ -136,8 +147,55 @@ class AlcoholChange(Dose):
     """Ethanol drunk in a day (g); 0 when drinking stops."""
 
 
+class IronInjection(Dose):
+    """Parenteral iron, which macrophages take out of the blood."""
+
+    kind: Literal["iron-injection"]
+    compound: Literal["dextran", "sucrose"] = "dextran"
+    """What holds the iron; it decides how fast macrophages take it up."""
+    mg_per_kg: float | None = Field(default=None, ge=0, le=3000)
+    """Iron (mg per kg of body weight); this or `mg`."""
+    mg: float | None = Field(default=None, ge=0, le=100_000)
+    """Iron (mg); this or `mg_per_kg`."""
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if (self.mg_per_kg is None) == (self.mg is None):
+            given = "missing" if self.mg is None else "given beside mg"
+            raise ValueError(f"mg_per_kg is {given} -> an injection has either mg_per_kg or mg")
+        return self
+
+
+class HepatitisChange(Dose):
+    """A chronic hepatitis, or another activity of it, from this day on."""
+
+    kind: Literal["hepatitis"]
+    cause: Literal["viral", "metabolic"]
+    """viral: all zones, most at the portal tracts; metabolic: most around the central vein."""
+    hazard_percent_per_day: float = Field(ge=0, le=5)
+    """Hepatocytes that die of it in a day, mean of the lobule (%); 0 when it is cured."""
+
+
+class Hepatectomy(Dose):
+    """A part of the liver removed; the lobules that remain are whole."""
+
+    kind: Literal["partial-hepatectomy"]
+    share: float = Field(ge=0, le=0.9)
+    """Share of the liver that is cut off."""
+
+
 Treatment = Annotated[
-    MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange | AlcoholChange,
+    MSCDose
+    | EVDose
+    | Phlebotomy
+    | Transfusion
+    | ChelatorDose
+    | ToxinDose
+    | DietChange
+    | AlcoholChange
+    | IronInjection
+    | HepatitisChange
+    | Hepatectomy,
     Field(discriminator="kind"),
 ]
 

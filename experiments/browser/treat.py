@@ -17,20 +17,24 @@ WORDS = {
     "phlebotomy": "Phlebotomy",
     "transfusion": "Transfusion",
     "chelator": "Iron chelator",
-    "toxin": "Toxin (CCl4)",
+    "toxin": "Toxin (CCl4, thioacetamide)",
     "diet": "Diet",
     "alcohol": "Alcohol",
+    "iron-injection": "Iron injection",
+    "hepatitis": "Hepatitis",
+    "partial-hepatectomy": "Partial hepatectomy",
 }
 #: What the form starts with where the declaration has no default, by species, in the unit of the field. From
-#: the built-in cases (cells, blood of mice, CCl4), a session of phlebotomy in man (450 mL), deferasirox (20
-#: mg/kg), drinking of half effect (grams a day); the others assumed, to have something to change.
+#: the built-in cases (cells, blood of mice, CCl4, share of the liver), a phlebotomy in man (450 mL),
+#: deferasirox and dextran (20 mg/kg), drinking of half effect (grams a day); the others assumed, to have
+#: something to change.
 USUAL: dict[str, dict[str, Any]] = {
     "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg_per_kg": 30.0, "grams_per_day": 0.1},
     "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg_per_kg": 30.0, "grams_per_day": 2.0},
     "human": {"cells": 1e8, "particles": 1e12, "volume_ml": 450.0, "mg_per_kg": 20.0, "grams_per_day": 60.0},
 }
 for _usual in USUAL.values():
-    _usual |= {"dose": 1.0, "iron_percent": 0.02}
+    _usual |= {"dose": 1.0, "iron_percent": 0.02, "hazard_percent_per_day": 0.2, "share": 0.667}
 _SCHEDULE = tuple(Dose.model_fields)
 
 
@@ -50,7 +54,9 @@ def initial(kind: str, species: str) -> dict[str, Any]:
     for name, field in fields(kind).items():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
         start[name] = (
-            field.default
+            USUAL[species].get(name)
+            if field.default is None
+            else field.default
             if not field.is_required()
             else choices[0]
             if choices
@@ -61,11 +67,20 @@ def initial(kind: str, species: str) -> dict[str, Any]:
 
 def label(name: str) -> str:
     """Return the words for a field."""
-    units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml": " (mL)", "_percent": " (%)"}
+    units = {
+        "_g_per_dl": " (g/dL)",
+        "_ug_per_l": " (ug/L)",
+        "_mg_per_ml": " (mg/mL)",
+        "_ml": " (mL)",
+        "_percent": " (%)",
+    }
     words = {
         "mg_per_kg": "dose (mg/kg)",
         "hours": "over (hours)",
-        "dose": "dose (mL/kg)",
+        "mg": "or dose (mg)",
+        "dose": "dose (CCl4 mL/kg, thioacetamide mg/kg)",
+        "hazard_percent_per_day": "hepatocytes it kills (% a day)",
+        "share": "share of the liver (0 to 0.9)",
         "grams_per_day": "grams a day",
     }
     if name in words:
@@ -101,10 +116,12 @@ def TreatPane(desk: Desk, species: str) -> None:
     if frame is not None and frame.has_branch:
         solara.Select("To", values=["A", "B", "both"], value=who, dense=True)
 
-    is_whole = None not in form.value.values() and not (again.value and every.value is None)
+    asked = fields(kind.value)
+    missing = [name for name, value in form.value.items() if value is None and asked[name].is_required()]
+    is_whole = not missing and not (again.value and every.value is None)
 
     def give() -> None:
-        dose = {"kind": kind.value, **form.value}
+        dose = {"kind": kind.value, **{k: v for k, v in form.value.items() if v is not None}}
         if again.value:
             dose["every_days"] = every.value
         arm = {"A": "main", "B": "branch", "both": "both"}[who.value if frame and frame.has_branch else "A"]
