@@ -165,6 +165,10 @@ class IronInjection(Dose):
             raise ValueError(f"mg_per_kg is {given} -> an injection has either mg_per_kg or mg")
         return self
 
+    def iron(self, kg: float) -> float:
+        """Return the iron (mg) that a body of `kg` gets."""
+        return self.mg if self.mg is not None else (self.mg_per_kg or 0.0) * kg
+
 
 class HepatitisChange(Dose):
     """A chronic hepatitis, or another activity of it, from this day on."""

@@ -212,8 +212,7 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
                 else "no more alcohol"
             )
         case IronInjection():
-            kg = body.reference.body_weight * 1e-3
-            mg = treatment.mg if treatment.mg is not None else treatment.mg_per_kg * kg
+            mg = treatment.iron(body.reference.body_weight * 1e-3)
             model.ledger.move("injection", treatment.compound, mg * 1000.0 * UMOL_PER_UG)
             return f"{mg:.3g} mg of iron {treatment.compound}"
         case HepatitisChange():
