@@ -1,4 +1,4 @@
-"""Injected iron, chronic hepatitis, resection and regrowth, other poisons, induction by phlebotomy, floods of NTBI."""
+"""Injected iron, floods of NTBI, hepatitis, resection, thioacetamide, phlebotomy by ferritin."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_the_rest_grows_back_in_a_wave(regrown):
     in_s_phase = np.array([row["hepatocytes_in_s_phase_percent"] for row in rows])
     assert 20 <= 1 + int(np.argmax(in_s_phase)) <= 30
     assert 12.0 < in_s_phase.max() < 35.0 and in_s_phase[:12].max() < 2.0 and in_s_phase[-24:].max() < 3.0
-    assert mass[23] < 36.0 and 40.0 < mass[47] < 60.0 and 88.0 < mass[167] and 92.0 < mass[-1] < 103.0
+    assert mass[23] < 36.0 and 40.0 < mass[47] < 60.0 and mass[167] > 88.0 and 92.0 < mass[-1] < 103.0
     assert (m.population.tables["hepatocyte"]["births"] >= 1).mean() > 0.6
     assert rows[-1]["hepatocyte_divisions"] > len(m.population.tables["hepatocyte"])
     assert rows[-1]["perfusion_percent"] < 110.0
@@ -264,7 +264,7 @@ def test_phlebotomy_stops_at_its_ferritin_and_is_counted():
     none = model({**draw, "minimum_ferritin_ug_per_l": 5.0 * ferritin}, case="hfe-mouse").run(days=2)
     assert done.readouts()["phlebotomies"] == 2 and done.readouts()["blood_drawn_ml"] == pytest.approx(0.2)
     assert done.readouts()["iron_removed_mg"] == pytest.approx(done.ledger.left["bleeding"] * 55.845e-3)
-    assert none.readouts()["phlebotomies"] == 0 == none.readouts()["iron_removed_mg"]
+    assert none.readouts()["phlebotomies"] == none.readouts()["iron_removed_mg"] == 0
     assert "ferritin" in none.log[0][1]
 
 
