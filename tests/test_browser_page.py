@@ -132,6 +132,9 @@ def test_msc_are_given_arrive_and_are_taken_back(visitor):
         "Extracellular vesicles",
         "Toxin (CCl4, thioacetamide)",
         "Diet",
+        "Iron injection",
+        "Hepatitis",
+        "Partial hepatectomy",
     ],
 )
 def test_every_treatment_can_be_given(visitor, treatment):
