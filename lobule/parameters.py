@@ -12,6 +12,7 @@ from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
 from lobule.proportions import GEOMETRY
+from lobule.regeneration import REGENERATION
 from lobule.treatments import DRUGS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ GROUPS: dict[str, Parameters] = {
         msc.PARAMETERS,
         BODY,
         DRUGS,
+        REGENERATION,
     )
 }
 

@@ -110,7 +110,10 @@ class Perfusion:
     inflow, outflow : float [n]
         pL/h into the sites of the portal tracts and out of those of the central veins.
     seen : float [n]
-        Collagen of the last solve, the only state beside what follows from it.
+        Collagen of the last solve.
+    load : float
+        Flow that the portal bed sends through the tissue over that in health, scars aside; with `seen` the
+        only state, the rest follows.
 
     Raises
     ------
@@ -142,6 +145,7 @@ class Perfusion:
         self._blood = p.sinusoid_fraction * cells * cell_volume
         self._healthy_inflow = p.organ_flow * tissue.grams * 60.0 * 1e9
         self._upstream = p.sinusoidal_drop / (1.0 - p.portal_share)
+        self.load = 1.0
         self.flow = np.empty(tissue.neighbours.shape)
         self.seen = np.array(baseline, float)
         face = self._faces(self.seen)
@@ -158,6 +162,14 @@ class Perfusion:
         face = self._faces(self.seen)
         self._take(face, self._pressure(face, self._entry, _BALANCED))
 
+    def carry(self, load: float) -> bool:
+        """Let `load` times the healthy flow be sent through the tissue; return whether that is news."""
+        if load == self.load:
+            return False
+        self.load = load
+        self._send()
+        return True
+
     def needs_update(self, collagen_percent: NDArray[np.float64]) -> bool:
         """Return whether collagen [n] has moved enough since the last solve to matter."""
         p = self.parameters
@@ -170,7 +182,8 @@ class Perfusion:
 
         The organism defends its portal inflow, and the measured relation to collagen holds at that inflow.
         """
-        return float(self.parameters.sinusoidal_drop * self._resistance() / self._healthy_resistance)
+        drop = self.parameters.sinusoidal_drop * self.load
+        return float(drop * self._resistance() / self._healthy_resistance)
 
     @property
     def inflow_fraction(self) -> float:
@@ -195,8 +208,13 @@ class Perfusion:
 
     def _take(self, face: NDArray[np.float64], p: NDArray[np.float64]) -> None:
         """Set pressure and flows from the pressure [n] for an upstream pressure of 1."""
-        scale = self._g0 * self._upstream
-        self.pressure = self._upstream * p
+        self._face, self._relative = face, p
+        self._send()
+
+    def _send(self) -> None:
+        upstream, face, p = self._upstream * self.load, self._face, self._relative
+        scale = self._g0 * upstream
+        self.pressure = upstream * p
         self.inflow = scale * self._entry * self._portal * (1.0 - p)
         self.outflow = scale * self._vein * p
         spread(self._around, face, p, scale, self.flow)

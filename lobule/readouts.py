@@ -36,6 +36,10 @@ READOUTS: dict[str, tuple[str, str]] = {
     "hepatocytes": ("cells", "hepatocytes in the sections"),
     "hepatocytes_senescent": ("cells", "those that no longer divide"),
     "hepatocyte_deaths": ("cells", "deaths since the start"),
+    "hepatocyte_divisions": ("cells", "divisions since the start"),
+    "hepatocytes_in_cycle_percent": ("%", "share of hepatocytes that have committed to division"),
+    "hepatocytes_in_s_phase_percent": ("%", "share of hepatocytes that make DNA, as thymidine labels them"),
+    "liver_mass_percent": ("%", "hepatocytes of the liver over those of the healthy liver of that age"),
     "stellate_quiescent": ("cells", "quiescent stellate cells"),
     "stellate_activated": ("cells", "activated stellate cells, myofibroblasts included"),
     "stellate_activated_zone1_percent": ("%", "share of the stellate cells of zone 1 that are activated"),
@@ -47,8 +51,14 @@ READOUTS: dict[str, tuple[str, str]] = {
     "macrophages_m2": ("cells", "restorative (M2) macrophages"),
     "msc": ("cells", "mesenchymal stem cells in the sections"),
     "oxygen_central_mmhg": ("mmHg", "mean oxygen tension in zone 3"),
+    "phlebotomies": ("sessions", "phlebotomies done since the start"),
+    "blood_drawn_ml": ("mL", "blood drawn by them"),
+    "iron_removed_mg": ("mg", "iron removed since the start by bleeding, chelators and resection"),
     "iron_ledger_error": ("-", "relative error of the iron account"),
 }
+
+#: What treatments take out of the body.
+TREATED = ("bleeding", "chelation", "resection")
 
 
 def assay_ntbi(saturation: float) -> float:
@@ -73,7 +83,10 @@ def readouts(model: Lobule) -> dict[str, float]:
     parenchyma = tissue.kind == PARENCHYMA
     tension = model.oxygen_tension()
     area = 100.0 * float(np.mean(1.0 - np.exp(-model.matrix.collagen[parenchyma] / 100.0)))
-    p = body.values
+    p, left = body.values, model.ledger.left
+    cycle, r = hepatocytes["cycle"], model.values["regeneration"]
+    in_s_phase = (cycle >= r.s_phase_begins) & (cycle < r.s_phase_begins + r.s_phase_time)
+    count = max(1, cycle.size)
     stellate_zone, awake = tissue.zone[tables["stellate"]["site"]], stage >= stellate.ACTIVATED
     awake_percent = [
         100.0 * float(awake[stellate_zone == z].mean()) if np.any(stellate_zone == z) else np.nan
@@ -89,7 +102,7 @@ def readouts(model: Lobule) -> dict[str, float]:
         "transferrin_saturation_percent": 100.0 * body.saturation,
         "serum_iron_um": p.transferrin_capacity * body.saturation,
         "ntbi_um": assay_ntbi(body.saturation),
-        "ferritin_ug_per_l": p.ferritin_per_liver_iron * lic,
+        "ferritin_ug_per_l": model.ferritin,
         "hepcidin_ng_per_ml": p.hepcidin_reference * body.hepcidin_level * body.hepcidin,
         "haemoglobin_g_per_dl": body.haemoglobin / 10.0,
         "spleen_iron_ug": model.ledger.pool["spleen"] * IRON_MOLAR_MASS,
@@ -100,6 +113,10 @@ def readouts(model: Lobule) -> dict[str, float]:
         "hepatocytes": len(hepatocytes),
         "hepatocytes_senescent": int(hepatocytes["senescent"].sum()),
         "hepatocyte_deaths": model.deaths,
+        "hepatocyte_divisions": model.regeneration.divisions,
+        "hepatocytes_in_cycle_percent": 100.0 * int(np.sum(cycle >= 0.0)) / count,
+        "hepatocytes_in_s_phase_percent": 100.0 * int(np.sum(in_s_phase)) / count,
+        "liver_mass_percent": 100.0 * model.regeneration.mass * cycle.size / model.population.n_hepatocytes,
         "stellate_quiescent": int(np.sum(stage == 0)),
         "stellate_activated": int(np.sum(awake)),
         **{f"stellate_activated_zone{z}_percent": share for z, share in enumerate(awake_percent, 1)},
@@ -109,6 +126,9 @@ def readouts(model: Lobule) -> dict[str, float]:
         "macrophages_m2": int(np.sum(polarisation == macrophage.M2)),
         "msc": len(model.cells[MSC]),
         "oxygen_central_mmhg": float(tension[parenchyma & (tissue.zone == 3)].mean()),
+        "phlebotomies": body.phlebotomies,
+        "blood_drawn_ml": body.blood_drawn,
+        "iron_removed_mg": sum(left[cause] for cause in TREATED) * IRON_MOLAR_MASS / 1000.0,
         "iron_ledger_error": model.ledger_error(),
     }
 
