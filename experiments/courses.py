@@ -84,9 +84,7 @@ PANELS = (
 )
 
 #: What stands in the last place when no MSC were given.
-PRESSURE = Panel(
-    "Portal pressure gradient", "mmHg", (Line("portal_pressure_gradient_mmhg", "", style.VERMILION),)
-)
+PRESSURE = Panel("Portal pressure gradient (HVPG)", "mmHg", (Line("hvpg_mmhg", "", style.VERMILION),))
 
 #: Least frames of the value axis; the others begin at zero.
 FRAME = {"Transferrin saturation": (0.0, 100.0), "Haemoglobin": (10.0, 17.0), "Collagen": (0.0, 2.0)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
 from lobule.iron import Behaviours, book
 from lobule.units import UMOL_PER_FMOL
 
@@ -54,6 +54,7 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         table["antioxidant"],
         table["peroxide"],
     )
+    genome.oxidise_dna(dt, model.values["genome"], table["labile_fold"], table["redox"], table["dna_damage"])
     fate = np.empty(len(table), np.int8)
     hepatocyte.decide_deaths(
         dt,

@@ -22,6 +22,7 @@ from lobule.doses import TOLERANCE_HOURS, doses_before
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
+from lobule.function import Function
 from lobule.iron import distribute, release
 from lobule.ledger import Ledger
 from lobule.life import live
@@ -33,6 +34,7 @@ from lobule.perfusion import Perfusion
 from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.sensing import Senses, rule_set
+from lobule.septa import landmarks_of
 from lobule.subjects import Growth
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet
@@ -92,6 +94,7 @@ class Lobule(mesa.Model):
         self._senses = Senses(self.rules, n)
         self.matrix = Matrix(n, values["matrix"])
         self.perfusion = Perfusion(self.tissue, self.matrix.collagen, values["perfusion"])
+        self.landmarks = landmarks_of(self.tissue, values["septa"].edge_band)
         self.fields = Fields(n, values["fields"])
         self.transport = Transport(
             self.tissue.neighbours, self.tissue.face_conductance, self.tissue.volume, self.tissue.axial
@@ -126,6 +129,9 @@ class Lobule(mesa.Model):
         self._events = self.case.events()
         self.next_event = 0
         self._populate()
+        self.function = Function(
+            values["function"], self.perfusion.throughflow(), self.population.n_hepatocytes
+        )
         self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
         if layout.agents:
@@ -214,6 +220,7 @@ class Lobule(mesa.Model):
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)
+        self.function.step(dt, self.function.percent(tables["hepatocyte"], self.matrix.excess))
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
 
@@ -237,7 +244,8 @@ class Lobule(mesa.Model):
             self.scale = scale
 
     def perfuse(self) -> None:
-        """Hand the flow, and the hindrance of the scar it was solved for, to the transport."""
+        """Hand the flow on, and to the transport the hindrance of the scar it was solved for."""
+        self.function.perfuse(self.perfusion)
         self.transport.set_flow(self.perfusion.flow, self.perfusion.outflow, self.perfusion.pressure)
         self.transport.set_diffusion_scale(self.matrix.diffusion_scale(self.perfusion.seen))
 
