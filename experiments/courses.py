@@ -103,6 +103,7 @@ NORMAL: dict[str, dict[str, tuple[float, float]]] = {
         "hepcidin_ng_per_ml": (29.0, 254.0),  # men, Ganz 2008
         "haemoglobin_g_per_dl": (13.0, 17.5),  # men
         "alt_iu_per_l": (7.0, 40.0),
+        "hvpg_mmhg": (1.0, 5.0),
     },
 }
 
