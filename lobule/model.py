@@ -24,6 +24,7 @@ from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
 from lobule.function import Function
 from lobule.iron import distribute, release
+from lobule.landmarks import landmarks_of
 from lobule.ledger import Ledger
 from lobule.life import live
 from lobule.mapped import tissue_of
@@ -34,7 +35,6 @@ from lobule.perfusion import Perfusion
 from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.sensing import Senses, rule_set
-from lobule.septa import landmarks_of
 from lobule.subjects import Growth
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from lobule import Lobule
-from lobule.geometry import CENTRAL_VEIN, PARENCHYMA, PORTAL_TRACT, Tissue, build_tissue
+from lobule.geometry import PARENCHYMA, Tissue, build_tissue
+from lobule.landmarks import landmarks_of
 from lobule.mapped import build_mapped, grid_of, rows_of
-from lobule.septa import SEPTA, Septa, fibrosis_stage, landmarks_of, septa_of
+from lobule.septa import SEPTA, Septa, fibrosis_stage, septa_of
 
 P = SEPTA.values()
 DENSE = 40.0
@@ -253,16 +254,13 @@ def _grid(tissue: Tissue) -> np.ndarray:
 def test_landmarks_of_a_tiling_are_shared():
     tissue = build_tissue("mouse", 7)
     found = landmarks_of(tissue, P.edge_band)
-    tracts = found.vessel[tissue.kind == PORTAL_TRACT]
-    assert np.unique(tracts).size == 24
-    assert np.unique(found.vessel[tissue.kind == CENTRAL_VEIN]).size == 7
-    assert np.all(found.vessel[tissue.kind == PARENCHYMA] == -1)
+    sites, vessels = found.walls.T
+    assert np.unique(vessels).tolist() == list(range(24 + 7))
+    assert np.all(tissue.kind[sites] == PARENCHYMA)
     assert len(found.along) == len(found.inward) == 42 and len(found.across) == 24
     assert np.unique(np.sort(found.along, axis=1), axis=0).shape == (30, 2)
-    for site, vessel in zip(np.flatnonzero(tissue.kind == PORTAL_TRACT), tracts, strict=True):
-        apart = np.hypot(*(corner(tissue, 0) - [tissue.x[site], tissue.y[site]]))
-        at_corner = vessel == found.inward[0, 0]
-        assert at_corner == (apart < 2.0 * tissue.pitch)
+    apart = np.hypot(*(corner(tissue, 0)[:, None] - [tissue.x[sites], tissue.y[sites]]))
+    assert np.array_equal(vessels == found.inward[0, 0], apart < 2.5 * tissue.pitch)
 
 
 def test_a_model_reads_a_cirrhosis_made_by_hand():
