@@ -136,7 +136,7 @@ def _in_layers(pairs: NDArray[np.int64], count: int, layers: int) -> NDArray[np.
 
 @kernel
 def _fill(beside, inside, parts, label, stack):  # type: ignore[no-untyped-def]
-    """Number the pieces of connected sites `inside` of one part in `label`, -1 elsewhere; return how many."""
+    """Write the number of the piece of each site `inside` to `label`, -1 elsewhere; return how many there are."""
     n = 0
     label[:] = -1
     for i in range(inside.size):

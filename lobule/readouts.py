@@ -56,7 +56,10 @@ READOUTS: dict[str, tuple[str, str]] = {
     "ascites": ("-", "1 when portal pressure and albumin let fluid gather in the abdomen"),
     "liver_failure": ("-", "1 when too little function is left"),
     "dna_damage_fold": ("fold", "mean oxidised bases in the DNA of hepatocytes over those in health"),
-    "hcc_risk_index": ("-", "index of the risk of hepatocellular carcinoma, 0 in health; no probability"),
+    "hcc_risk_index": (
+        "-",
+        "index of the risk of hepatocellular carcinoma, near 0 in health; no probability",
+    ),
     "hepatocytes": ("cells", "hepatocytes in the sections"),
     "hepatocytes_senescent": ("cells", "those that no longer divide"),
     "hepatocyte_deaths": ("cells", "deaths since the start"),
