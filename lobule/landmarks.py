@@ -136,7 +136,7 @@ def _in_layers(pairs: NDArray[np.int64], count: int, layers: int) -> NDArray[np.
 
 @kernel
 def _fill(beside, inside, parts, label, stack):  # type: ignore[no-untyped-def]
-    """Write the number of the piece of each site `inside` to `label`, -1 elsewhere; return how many there are."""
+    """Write the number of its piece, or -1, to the `label` of each site; return how many pieces there are."""
     n = 0
     label[:] = -1
     for i in range(inside.size):
