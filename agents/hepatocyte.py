@@ -22,6 +22,10 @@ COLUMNS = {
     "redox": Column("float64", "fold", 1.0, "oxidant load over antioxidant capacity, 1 in health"),
     "antioxidant": Column("float64", "-", 1.0, "antioxidant capacity (glutathione, GPX4), 1 in health"),
     "peroxide": Column("float64", "-", 0.0, "peroxidised membrane lipid"),
+    "dna_damage": Column("float64", "fold", 1.0, "oxidised bases of the DNA over those of a normal cell"),
+    "mutations": Column(
+        "float64", "-", 0.0, "mutations beyond a healthy cell's: at each division its damage above 1"
+    ),
     "senescent": Column("uint8", "-", 0, "1 when the cell no longer divides"),
     "cycle": Column("float64", "h", -1.0, "time since the cell committed to division, -1 when it has not"),
 }

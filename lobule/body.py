@@ -50,7 +50,7 @@ BODY = Parameters(
     hepcidin_stores=Parameter(0.5, "-", 0.1, 0.9, "share of hepcidin that answers to liver iron (BMP6)", "assumed; the rest answers to transferrin iron"),
     stores_half=Parameter(2.0, "-", 0.5, 5.0, "liver iron over normal at which that answer is half", "assumed"),
     hepcidin_il6=Parameter(4.0, "-", 0.0, 20.0, "largest rise of hepcidin by interleukin 6", "assumed"),
-    il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
+    il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half the rise of hepcidin and of ferritin", "recalled: 1-5"),
     alcohol_half=Parameter(10.0, "g/kg/d", 0.3, 30.0, "drinking that counts as 1: at which its effects on hepcidin and macrophages are half of their largest", "assumed: mice take up to 20; man: 60 g a day, where harm begins; rodents burn ethanol some ten times as fast", {"rat": 8.0, "human": 0.8}),
     hepcidin_alcohol=Parameter(1.0, "-", 0.0, 1.0, "largest share of hepcidin that drinking takes away", "assumed, so that it is halved at alcohol_half; alcohol lowers hepcidin in mice and drinkers (Harrison-Findik 2006, recalled)"),
     liver_share_of_stores=Parameter(0.85, "-", 0.3, 1.0, "share of excess iron that the liver holds in a subject that starts a run with a given liver iron", "assumed: 85 % of the extra iron of Hfe-/- mice ends in the liver; man: 5.9 of the 10.6 mg/kg per mg/g of Angelucci 2000", {"human": 0.555}),
@@ -62,7 +62,9 @@ BODY = Parameters(
     alt_baseline=Parameter(35.0, "IU/L", 5.0, 60.0, "ALT in health", "FVB colony 35 +/- 12", {"human": 9.0}),
     alt_gain=Parameter(22000.0, "IU/L d", 10000.0, 60000.0, "rise of ALT per fraction of hepatocytes lysed a day", "derived: 57 U/g and the half-life below; man 48,457", {"human": 48457.0}),
     alt_half_life=Parameter(6.5, "h", 4.0, 50.0, "half-life of ALT in plasma", "recalled: 5-8 h, mouse; man 47 h", {"human": 47.5}),
-    ferritin_per_liver_iron=Parameter(125.0, "ug/L per mg/g", 50.0, 300.0, "serum ferritin per liver iron", "recalled: 100-150 in HFE, 150-200 in thalassaemia"),
+    ferritin_per_liver_iron=Parameter(125.0, "ug/L per mg/g", 50.0, 300.0, "serum ferritin per liver iron", "recalled: 100-150 in haemochromatosis; rodents: assumed alike"),
+    thalassaemia_ferritin=Parameter(175.0, "ug/L per mg/g", 50.0, 400.0, "the same in transfused thalassaemia major", "recalled: 150-200"),
+    ferritin_il6=Parameter(3.0, "-", 0.0, 20.0, "largest rise of serum ferritin by interleukin 6, over that without", "assumed: an acute-phase protein, several-fold in inflammation"),
 )  # fmt: skip
 
 
@@ -168,6 +170,9 @@ class Body:
             "thalassaemia-major": values.thalassaemia_response,
         }.get(genotype, 1.0)
         self.red_cell_life = values.thalassaemia_red_cell_life if thalassaemia else values.red_cell_life
+        self.ferritin_per_liver_iron = (
+            values.thalassaemia_ferritin if thalassaemia else values.ferritin_per_liver_iron
+        )
         self.marrow_output = values.thalassaemia_output if thalassaemia else 1.0
         self.reference = growth.at(age_days)
         self.hepcidin = self.response
@@ -342,6 +347,11 @@ class Body:
         self.ferroportin += (wanted - self.ferroportin) * (
             1.0 - math.exp(-LN2 * dt / p.ferroportin_half_life)
         )
+
+    def ferritin(self, lic: float, il6: float) -> float:
+        """Return serum ferritin (ug/L) for liver iron (mg/g dry) and mean interleukin 6 (ng/mL)."""
+        inflammation = self.values.ferritin_il6 * il6 / (il6 + self.values.il6_half)
+        return float(self.ferritin_per_liver_iron * lic * (1.0 + inflammation))
 
     def leak_alt(self, dt: float, lysed_fraction: float) -> None:
         """Let ALT follow the share of hepatocytes lysed in a step of `dt` hours."""

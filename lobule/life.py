@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
 from lobule.geometry import PARENCHYMA
 from lobule.iron import Behaviours, book
 from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
@@ -56,6 +56,7 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         table["peroxide"],
     )
     apoptosis, necrosis = _with_disease(model, b["apoptosis"], b["necrosis"])
+    genome.oxidise_dna(dt, model.values["genome"], table["labile_fold"], table["redox"], table["dna_damage"])
     fate = np.empty(len(table), np.int8)
     hepatocyte.decide_deaths(
         dt,

@@ -22,7 +22,9 @@ from lobule.doses import TOLERANCE_HOURS, doses_before
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
+from lobule.function import Function
 from lobule.iron import distribute, release
+from lobule.landmarks import landmarks_of
 from lobule.ledger import LIVER_POOLS, Ledger
 from lobule.life import live
 from lobule.mapped import tissue_of
@@ -95,6 +97,7 @@ class Lobule(mesa.Model):
         self._senses = Senses(self.rules, n)
         self.matrix = Matrix(n, values["matrix"])
         self.perfusion = Perfusion(self.tissue, self.matrix.collagen, values["perfusion"])
+        self.landmarks = landmarks_of(self.tissue, values["septa"].edge_band)
         self.fields = Fields(n, values["fields"])
         self.transport = Transport(
             self.tissue.neighbours, self.tissue.face_conductance, self.tissue.volume, self.tissue.axial
@@ -130,6 +133,9 @@ class Lobule(mesa.Model):
         self._events = self.case.events()
         self.next_event = 0
         self._populate()
+        self.function = Function(
+            values["function"], self.perfusion.throughflow(), self.population.n_hepatocytes
+        )
         self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
         if layout.agents:
@@ -178,7 +184,9 @@ class Lobule(mesa.Model):
     @property
     def ferritin(self) -> float:
         """Serum ferritin, ug/L."""
-        return float(self.body.values.ferritin_per_liver_iron * self.liver_iron * IRON_MOLAR_MASS / 1000.0)
+        return self.body.ferritin(
+            self.liver_iron * IRON_MOLAR_MASS / 1000.0, float(self.fields["il6"].mean())
+        )
 
     @property
     def step_hours(self) -> float:
@@ -229,6 +237,7 @@ class Lobule(mesa.Model):
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)
+        self.function.step(dt, self.function.percent(tables["hepatocyte"], self.matrix.excess))
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
 
@@ -269,7 +278,8 @@ class Lobule(mesa.Model):
             self._grow()
 
     def perfuse(self) -> None:
-        """Hand the flow, and the hindrance of the scar it was solved for, to the transport."""
+        """Hand the flow on, and to the transport the hindrance of the scar it was solved for."""
+        self.function.perfuse(self.perfusion)
         self.transport.set_flow(self.perfusion.flow, self.perfusion.outflow, self.perfusion.pressure)
         self.transport.set_diffusion_scale(self.matrix.diffusion_scale(self.perfusion.seen))
 

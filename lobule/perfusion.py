@@ -36,7 +36,7 @@ PERFUSION = Parameters(
         "mmHg",
         0.5,
         6.0,
-        "Pressure drop from portal tract to central vein in health.",
+        "Pressure drop from portal tract to central vein before collagen raises it.",
         "derived: intercept and slope of HVPG on collagen area, Calvaruso et al. 2009 (10.1002/hep.22745)",
     ),
     portal_share=Parameter(
@@ -155,6 +155,8 @@ class Perfusion:
         self._g0 = self._healthy_inflow / (entering * self._upstream)
         self._take(face, pressure)
         self._healthy_resistance = self._resistance()
+        onset = np.maximum(0.0, self.seen - p.collagen_onset)  # in man, health is beyond it
+        self._healthy_pressure = p.sinusoidal_drop * (1.0 + float(onset.mean()) / p.collagen_doubling)
 
     def solve(self, collagen_percent: NDArray[np.float64]) -> None:
         """Solve pressure and flow for the collagen [n] (% of site area) of each site."""
@@ -182,7 +184,7 @@ class Perfusion:
 
         The organism defends its portal inflow, and the measured relation to collagen holds at that inflow.
         """
-        drop = self.parameters.sinusoidal_drop * self.load
+        drop = self._healthy_pressure * self.load
         return float(drop * self._resistance() / self._healthy_resistance)
 
     @property
@@ -194,6 +196,10 @@ class Perfusion:
     def transit_time(self) -> float:
         """Mean time (s) blood spends in the sinusoids: their volume over the inflow."""
         return float(3600.0 * self._blood / self.inflow.sum())
+
+    def throughflow(self) -> NDArray[np.float64]:
+        """Return the blood [n] that passes through each site, pL/h."""
+        return np.asarray(np.maximum(self.flow, 0.0).sum(axis=1) + self.outflow)
 
     def _resistance(self) -> float:
         return float((self.inflow * self.pressure).sum() / self.inflow.sum() ** 2)

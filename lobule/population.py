@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
 from lobule.agents.cell import Cell
 from lobule.agents.chance import INITIAL, daughter_key, mix, uniform
 from lobule.agents.jit import kernel
@@ -220,6 +220,7 @@ class Population:
         grown = np.setdiff1d(ready, parent[:n]) if lacking else ready[:0]
         table["births"][grown] += np.uint64(1)
         if n:
+            genome.mutate(table["dna_damage"], table["mutations"], parent[:n])
             self._split("hepatocyte", parent[:n], site=target[:n], cycle=-1.0)
         return int(n), int(grown.size)
 

@@ -52,6 +52,7 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "haemoglobin": model.exchange.curve.haemoglobin,
         "ledger": model.ledger.state(),
         "body": model.body.state(),
+        "function": model.function.state(),
         "levels": model.levels.state(),
         "log": model.log,
     }
@@ -121,4 +122,5 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.ledger.restore(meta["ledger"])
     model.levels.restore(meta["levels"])
     model.regeneration.restore(meta["regeneration"])
+    model.function.restore(meta["function"])
     model.body.restore(meta["body"], model.hours)
