@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lobule.case import Case, builtin_cases, load_case
 from lobule.errors import InputError, shown
+from lobule.experiments.calibration.command import calibrate as calibrate
 from lobule.experiments.cli import DEFAULT_CASE, DONE, INTERRUPTED, SOME_FAILED, UsageError
 from lobule.experiments.evidence import read_evidence
 from lobule.experiments.explain import explain as explain_case
@@ -46,7 +47,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace, progress: Progress) -> Path:
-    case = load_case(DEFAULT_CASE if args.case is None else args.case, dict(args.settings))
+    settings = dict(args.settings)
+    if args.parameters is not None:
+        from lobule.experiments.calibration.parameterfile import read_parameters
+
+        settings = read_parameters(args.parameters) | settings
+    case = load_case(DEFAULT_CASE if args.case is None else args.case, settings)
     for name in case.evidence:
         read_evidence(name)
     notes: list[str] = []
@@ -64,7 +70,7 @@ def _start(args: argparse.Namespace, progress: Progress) -> Path:
 
 def _resume(args: argparse.Namespace, progress: Progress) -> Path:
     given = {"CASE": args.case, "--days": args.days, "--seed": args.seed, "--out": args.out}
-    given["--set"] = args.settings or None
+    given |= {"--set": args.settings or None, "--parameters": args.parameters}
     if also := [name for name, value in given.items() if value is not None]:
         raise UsageError("lobule run", f"--resume goes on with a run as it is: leave out {', '.join(also)}")
     check_resumable(args.resume)

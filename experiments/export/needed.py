@@ -1,4 +1,4 @@
-"""Libraries of the extra ``export``, loaded when a format needs them."""
+"""Libraries of the extras, loaded when something needs them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from lobule.errors import InputError
 
 
-def library(name: str) -> Any:
-    """Return a module of the extra ``export``.
+def library(name: str, extra: str = "export") -> Any:
+    """Return a module of one of the extras.
 
     Raises
     ------
@@ -19,4 +19,4 @@ def library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise InputError(f"{name} is not installed: pip install 'lobule[export]'") from None
+        raise InputError(f"{name.split('.')[0]} is not installed: pip install 'lobule[{extra}]'") from None

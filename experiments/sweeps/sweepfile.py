@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -24,6 +24,8 @@ from lobule.experiments.sweeps.design import (
     steps,
 )
 from lobule.experiments.sweeps.plan import Plan
+
+Table = TypeVar("Table", bound=Section)
 
 FORMAT = 1
 MOST_VALUES = 100_000
@@ -125,6 +127,9 @@ class SweepFile(Section):
         return (value,) if isinstance(value, str) else value
 
 
+Part = TypeVar("Part", RangeTable, IntervalTable)
+
+
 def read_sweep(path: Path) -> Plan:
     """Return the plan of a sweep file.
 
@@ -133,20 +138,10 @@ def read_sweep(path: Path) -> Plan:
     InputError
         One line naming the file, the key, the value, what is allowed and the nearest valid name.
     """
-    label = str(path)
-    data = read_toml(path, label)
-    version = data.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise InputError(f"{label}: this file has format {shown(version)}; this version reads {FORMAT}")
-    if version is None:
-        raise InputError(f"{label}: format is missing -> a sweep file begins with: format = {FORMAT}")
-    try:
-        table = SweepFile.model_validate(data)
-    except ValidationError as error:
-        raise InputError(explain_errors(error, SweepFile, data, lambda key: label)) from None
+    label, table = str(path), read_checked(path, SweepFile, "sweep file")
     from lobule.experiments.sweeps.planning import make_plan
 
-    cases = [_located(case, path) for case in table.case]
+    cases = [located(case, path) for case in table.case]
     axes = dict(_axes(table, label))
     record = {f"record.{key}": value for key, value in table.record if value is not None}
     arms: dict[str, dict[str, Any]] = {}
@@ -154,7 +149,7 @@ def read_sweep(path: Path) -> Plan:
         if arm.name in arms:
             raise InputError(f"{label}: arms.{i}.name = {shown(arm.name)} -> another arm has this name")
         given = {} if arm.treatments is None else {"treatments": list(arm.treatments)}
-        arms[arm.name] = {**given, **_settings(arm.settings, path)}
+        arms[arm.name] = {**given, **settings_in(arm.settings, path)}
     try:
         return make_plan(
             table.name or path.stem,
@@ -162,7 +157,7 @@ def read_sweep(path: Path) -> Plan:
             axes,
             range(table.replicates),
             arms=arms,
-            settings={**_settings(table.settings, path), **record},
+            settings={**settings_in(table.settings, path), **record},
             days=table.days,
             root=table.seed,
             label=label,
@@ -171,7 +166,37 @@ def read_sweep(path: Path) -> Plan:
         raise InputError(f"{label}: {error}") from None
 
 
-def _settings(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def read_checked(path: Path, model: type[Table], what: str) -> Table:
+    """Return the tables of a file that plans runs, checked in themselves.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : type
+        What it must be.
+    what : str
+        What such a file is called.
+
+    Raises
+    ------
+    InputError
+        As `read_sweep`.
+    """
+    label = str(path)
+    data = read_toml(path, label)
+    version = data.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(f"{label}: this file has format {shown(version)}; this version reads {FORMAT}")
+    if version is None:
+        raise InputError(f"{label}: format is missing -> a {what} begins with: format = {FORMAT}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(explain_errors(error, model, data, lambda key: label)) from None
+
+
+def settings_in(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return settings by dotted key; the path of a tissue map is as seen from the sweep file."""
     found = dict(leaves(table))
     if isinstance(name := found.get("tissue.map"), str):
@@ -179,7 +204,7 @@ def _settings(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return found
 
 
-def _located(case: str, path: Path) -> str:
+def located(case: str, path: Path) -> str:
     """Return a case as `load_case` finds it: paths are as seen from the sweep file."""
     return case if case in builtin_cases() or Path(case).is_absolute() else _beside(case, path)
 
@@ -229,21 +254,35 @@ def _axes(table: SweepFile, label: str) -> Iterator[tuple[str, Axis]]:
 
 def _described(key: str, value: Mapping[str, Any], where: str, samples: SamplesTable | None) -> Axis:
     """Return the axis that a table describes."""
-    kind = RangeTable if {"from", "to", "points", "step"} & set(value) else IntervalTable
-    try:
-        table = kind.model_validate(value)
-    except ValidationError as error:
-        raise InputError(explain_errors(error, kind, value, lambda _: where)) from None
-    _check_unit(key, table.unit, where)
-    if isinstance(table, RangeTable):
-        return Values(_values(table, where))
-    assert isinstance(table, IntervalTable)
+    if {"from", "to", "points", "step"} & set(value):
+        return Values(_values(_part(key, value, where, RangeTable), where))
+    table = interval_in(key, value, where)
     if samples is None:
         raise InputError(
             f"{where} is an interval -> say how it is sampled: [samples] with method and number; "
             "or give a list, or from, to and points"
         )
     return Sampled(samples.method, samples.number, table.low, table.high, table.scale)
+
+
+def interval_in(key: str, value: Mapping[str, Any], where: str) -> IntervalTable:
+    """Return an interval under [parameters], its unit held against the declared one.
+
+    Raises
+    ------
+    InputError
+        If the table is wrong; the message begins with `where`.
+    """
+    return _part(key, value, where, IntervalTable)
+
+
+def _part(key: str, value: Mapping[str, Any], where: str, kind: type[Part]) -> Part:
+    try:
+        table = kind.model_validate(value)
+    except ValidationError as error:
+        raise InputError(explain_errors(error, kind, value, lambda _: where)) from None
+    _check_unit(key, table.unit, where)
+    return table
 
 
 def _values(table: RangeTable, where: str) -> tuple[float, ...]:
