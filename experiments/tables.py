@@ -15,6 +15,7 @@ from lobule.agents.rules import read_rules
 from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
+from lobule.experiments.calibration.calibrationfile import CalibrationFile, DataTable
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
 from lobule.experiments.sweeps.sweepfile import (
     ArmTable,
@@ -86,6 +87,13 @@ Under `[parameters]` stands a dotted key of the [case file](case-file.md) or a [
 parameter](parameters.md), and for each a list of values, a range, or an interval. Lists and ranges are
 crossed with each other, intervals are sampled together as `[samples]` says, and every sample is crossed with
 the lists.
+"""
+CALIBRATION_INTRO = """\
+A calibration is one TOML file: published data, parameters with their priors, how thoroughly to search. What
+it all means, with an example, is in [calibration.md](calibration.md); `lobule calibrate FILE --dry-run`
+prints what a file amounts to.
+
+Under `[parameters]` stands a [declared parameter](parameters.md), and for each an interval.
 """
 
 
@@ -251,12 +259,22 @@ def sweep_file_page() -> str:
     return "\n".join(lines)
 
 
+def calibration_file_page() -> str:
+    """Return the page of every key of the calibration file."""
+    head = ["# The calibration file", "", WRITTEN, "", CALIBRATION_INTRO]
+    lines = [*head, "## Top level", "", *keys_of(CalibrationFile)]
+    for name, table in (("DataTable", DataTable), ("An interval under [parameters]", IntervalTable)):
+        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys_of(table)]
+    return "\n".join(lines)
+
+
 PAGES = {
     "parameters.md": parameters_page,
     "rules.md": rules_page,
     "readouts.md": readouts_page,
     "case-file.md": case_file_page,
     "sweep-file.md": sweep_file_page,
+    "calibration-file.md": calibration_file_page,
 }
 
 
