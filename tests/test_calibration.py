@@ -6,6 +6,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 
 from lobule.case import load_case
 from lobule.experiments.calibration.calibrationfile import read_calibration
-from lobule.experiments.calibration.problem import Calibration, misfit
+from lobule.experiments.calibration.evaluation import Evaluated, Evaluation
+from lobule.experiments.calibration.problem import Calibration, Statistics, misfit
 from lobule.experiments.cli import main
 from lobule.experiments.evidence import Value
 from lobule.experiments.sweeps import task
@@ -136,6 +138,53 @@ def test_when_no_particle_gives_a_result_it_says_why(tmp_path: Path, capsys: Any
     file = calibration_file(tmp_path)
     assert main(["calibrate", str(file), "--workers", "1", "--out", str(tmp_path / "out")]) == 2
     assert "ArithmeticError: iron is lost" in capsys.readouterr().err
+
+
+def toy(monkeypatch: pytest.MonkeyPatch, means: Callable[[float], tuple[float, float] | None]) -> None:
+    """Let `means` of the answer of hepcidin stand for the two numbers that a run gives."""
+
+    def evaluated(self: Evaluation, particles: Iterator[Mapping[str, float]]) -> Iterator[Evaluated]:
+        for number, parameters in enumerate(particles):
+            found = means(parameters["body.hfe_response"])
+            yield Evaluated(
+                [(number, None if found is None else Statistics(np.array(found), np.full(2, np.nan)))]
+            )
+
+    monkeypatch.setattr(Evaluation, "__call__", evaluated)
+
+
+def ended(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
+    file = calibration_file(folder, particles=100, generations=9)
+    for old, new in changes:
+        file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
+    assert main(["calibrate", str(file), "--out", str(folder / "out"), "--workers", "1"]) == 0
+    return dict(json.loads((folder / "out" / "summary.json").read_bytes()))
+
+
+def test_data_out_of_reach_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    """The second value is missed by 8 standard errors whatever the parameters, the first tells one of them."""
+    toy(monkeypatch, lambda x: (0.6587 + 0.3 * (x - 0.3), 83.5391 + 4.0))
+    found = ended(tmp_path)
+    assert found["end"] == "tolerance" and found["distance"]["best"] == pytest.approx(
+        8.0 / math.sqrt(2), rel=0.01
+    )
+    assert found["values"][1]["misfit_of_best"] == pytest.approx(8.0, rel=0.01)
+    hfe, export = (found["parameters"][key] for key in TRUE)
+    assert hfe["interval_95"][0] < 0.3 < hfe["interval_95"][1]
+    assert 0.5 < hfe["sd_over_prior_sd"] < 0.9 < export["sd_over_prior_sd"]
+    assert "nothing: these data hardly tell it" in capsys.readouterr().out
+
+
+def test_a_generation_that_takes_too_long_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+):
+    toy(monkeypatch, lambda x: (0.6587 + abs(x - 0.2), 83.5391) if x < 0.4 else None)
+    found = ended(tmp_path, ("seed = 3", "seed = 3\ntolerance = 0.0\nleast_acceptance = 0.5"))
+    assert found["end"] == "acceptance" and found["distance"]["best"] > 0.0
+    assert "fewer than 50 % of the particles" in capsys.readouterr().out
+    first = found["generations"][0]
+    assert first["accepted"] == 100 < first["simulated"]  # those without a result were left out
+    assert len(found["generations"]) < 9
 
 
 def value(**given: Any) -> Value:

@@ -141,6 +141,13 @@ def parameters_text(calibration: Calibration, posterior: Posterior, distance: fl
     for prior, found in zip(calibration.priors, posterior.marginals, strict=True):
         unit = "" if prior.unit == "-" else f" {prior.unit}"
         lines.append(f"#   {prior.key}: {found.median:.4g} ({found.low:.4g} to {found.high:.4g}){unit}")
+    loose = [
+        prior.key
+        for prior, found in zip(calibration.priors, posterior.marginals, strict=True)
+        if found.shrinkage >= PINNED
+    ]
+    if loose:
+        lines.append(f"# These data hardly tell {', '.join(loose)}; left out, a case keeps its own value.")
     best = {
         prior.key: found.best for prior, found in zip(calibration.priors, posterior.marginals, strict=True)
     }

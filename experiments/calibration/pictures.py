@@ -18,6 +18,7 @@ from lobule.experiments.calibration.posterior import Population, Posterior, aim_
 from lobule.experiments.calibration.problem import Calibration, Prior
 from lobule.experiments.explain import published_in_words
 from lobule.experiments.sweeps.panels import Plain, grid_of, heading, plain_ticks
+from lobule.experiments.validation.verdict import AGREES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +132,11 @@ def fit(calibration: Calibration, last: Population, posterior: Posterior) -> Fig
     )
     misfits = np.array([calibration.misfits(statistics) for statistics in last.statistics])
     handles: dict[str, Any] = {}
-    handles["agrees (|z| < 2)"] = ax.axvspan(-2.0, 2.0, color=style.GRID, zorder=0, linewidth=0.0)
+    scored = [i for i, target in enumerate(calibration.targets) if target.value.published_error is not None]
+    if scored:
+        handles["agrees (a range: at 0)"] = ax.barh(
+            scored, 2.0 * AGREES, 0.8, -AGREES, color=style.GRID, zorder=0, linewidth=0.0
+        )
     ax.axvline(0.0, color=style.MUTED, linewidth=1.0)
     for i, row in enumerate(misfits.T):
         low, median, high = np.clip(weighted_quantile(row, last.weights, 0.025, 0.5, 0.975), -EDGE, EDGE)
@@ -188,9 +193,11 @@ def generations(calibration: Calibration, populations: Sequence[Population]) -> 
     aim = aim_of(calibration, populations[:-1] or populations)
     if aim > 0.0:
         handles["aim"] = left.axhline(aim, color=style.GREEN, linestyle="--", linewidth=1.2)
-    left.set_yscale("symlog" if min(p.distances[0] for p in populations) <= 0.0 else "log")
-    _log_ticks(left.yaxis, (1.0, 2.0, 5.0))
+    if min(population.distances[0] for population in populations) > 0.0:
+        left.set_yscale("log")
+        _log_ticks(left.yaxis, (1.0, 2.0, 5.0))
     left.set_xticks(numbers)
+    left.set_xlim(0.5, len(populations) + 0.5)
     style.legend(left, handles=list(handles.values()), labels=list(handles), loc="best")
     style.panel(right, "Accepted", "generation", "share of simulated particles (%)")
     shares = [100.0 * len(p.weights) / p.simulated for p in populations]
@@ -202,6 +209,7 @@ def generations(calibration: Calibration, populations: Sequence[Population]) -> 
         )  # fmt: skip
     right.set_ylim(0.0, 112.0)
     right.set_xticks(numbers)
+    right.set_xlim(0.4, len(populations) + 0.6)
     right.set_title("simulated above the bars", loc="right", fontsize=style.TICK, color=style.MUTED, pad=9)
     return figure
 
