@@ -162,7 +162,7 @@ def ended(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_data_out_of_reach_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
-    """The second value is missed by 8 standard errors whatever the parameters, the first tells one of them."""
+    """The second value is missed by 8 standard errors whatever is tried; the first tells one parameter."""
     toy(monkeypatch, lambda x: (0.6587 + 0.3 * (x - 0.3), 83.5391 + 4.0))
     found = ended(tmp_path)
     assert found["end"] == "tolerance" and found["distance"]["best"] == pytest.approx(
