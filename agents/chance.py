@@ -28,6 +28,7 @@ CONVERSION = np.uint64(13)
 BIRTH = np.uint64(14)
 INITIAL = np.uint64(15)
 REPLICATE = np.uint64(16)
+COHORT = np.uint64(17)
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

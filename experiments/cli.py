@@ -1,4 +1,4 @@
-"""The command line: `lobule run`, `sweep`, `validate`, `calibrate`, `collect`, `view`, `plot` and others."""
+"""The command line: `lobule run`, `sweep`, `sensitivity`, `calibrate`, `collect`, `view`, `plot` ..."""
 
 from __future__ import annotations
 
@@ -96,24 +96,18 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         "dose.toml --slurm jobs=20,queue=short,walltime=02:00:00",
     )
     sweep.add_argument("file", type=filename, metavar="FILE", help="a sweep file (docs/sweeps.md)")
-    sweep.add_argument(
-        "--out", type=folder, default=Path("results"), metavar="DIR", help="store of runs (results)"
-    )
-    sweep.add_argument(
-        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
-    )
-    sweep.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
-    sweep.add_argument(
-        "--slurm",
-        type=options,
-        metavar="KEY=VALUE,...",
-        help="submit workers as SLURM jobs: jobs=20 and what dask-jobqueue knows: queue, account, memory ...",
-    )
-    sweep.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
+    _many_runs(sweep, "results", "store of runs")
     sweep.add_argument("--figures", action="store_true", help="draw the pictures of every run")
-    sweep.add_argument(
-        "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
+    sensitivity = add(
+        "sensitivity",
+        "learn which parameters matter for which readouts, as a sensitivity file says",
+        "screening.toml --out screening",
+        "screening.toml --dry-run",
     )
+    sensitivity.add_argument(
+        "file", type=filename, metavar="FILE", help="a sensitivity file (docs/sensitivity.md)"
+    )
+    _many_runs(sensitivity, "sensitivity", "store of runs, with indices and pictures beside them")
     validate = add(
         "validate",
         "run published experiments and show simulated beside published",
@@ -123,12 +117,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     validate.add_argument("names", nargs="*", metavar="DATA-SET", help="data sets (all that have targets)")
     validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
     validate.add_argument("--seeds", type=whole, metavar="N", help="runs of each arm (20)")
-    validate.add_argument(
-        "--out", type=folder, default=Path("validation"), metavar="DIR", help="folder to write (validation)"
-    )
-    validate.add_argument("--workers", type=workers, metavar="N", help="processes (one per core)")
-    validate.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
-    validate.add_argument("--dry-run", action="store_true", help="print the plan, and leave")
+    _many_runs(validate, "validation", "store of runs, with report, table and pictures beside them")
     add_calibrate(add)
     collect = add(
         "collect",
@@ -220,6 +209,25 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     plot.add_argument("--frames", type=whole, metavar="N", help="pictures of the film (60)")
     plot.add_argument("--fps", type=whole, metavar="N", help="pictures a second (10)")
     return parser, parsers
+
+
+def _many_runs(parser: Parser, out: str, what: str) -> None:
+    """Add the options of a command that does many runs."""
+    parser.add_argument("--out", type=folder, default=Path(out), metavar="DIR", help=f"{what} ({out})")
+    parser.add_argument(
+        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
+    )
+    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+    parser.add_argument(
+        "--slurm",
+        type=options,
+        metavar="KEY=VALUE,...",
+        help="submit workers as SLURM jobs: jobs=20 and what dask-jobqueue knows: queue, account, memory ...",
+    )
+    parser.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
+    )
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

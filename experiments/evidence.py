@@ -15,14 +15,13 @@ from lobule.case import Case, load_case
 from lobule.casefile import explain_errors, read_toml
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
-from lobule.sections import Subject
 from lobule.settings import flatten
 
 
 class Arm(Section):
     """One group of a published experiment, as a case."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+%/-]{0,63}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .,_+%/-]{0,63}$")
     """Name of the group."""
     case: str
     """Built-in case, or a case file of `evidence/cases`."""
@@ -171,17 +170,32 @@ class Evidence(Section):
         """Return the arm `name`."""
         return next(arm for arm in self.arm if arm.name == name)
 
-    def concerning(self, subject: Subject) -> Iterator[Value]:
-        """Yield the plain values of such a subject: those that stand beside any run of it."""
+    def concerning(self, case: Case) -> Iterator[Value]:
+        """Yield the plain values that stand beside a run of `case`.
+
+        A value belongs to its genotype (and sex, in man); that of an arm to cases that also have the arm's
+        diet and all kinds of its treatments.
+        """
         for value in self.value:
             if value.measure not in ("level", "fold", "remaining") or value.against is not None:
                 continue
             genotype, sex = value.genotype, value.sex
-            if genotype is None:
-                of = self.arm_named(value.arm or "").resolved().subject
-                genotype, sex = of.genotype, of.sex if of.species == "human" else None
-            if genotype == subject.genotype and sex in (None, subject.sex):
+            if value.arm is not None:
+                arm = _arm_case(self.name, value.arm)
+                genotype, sex = arm.subject.genotype, arm.subject.sex if self.species == "human" else None
+                if arm.diet != case.diet or not _kinds(arm) <= _kinds(case):
+                    continue
+            if genotype == case.subject.genotype and sex in (None, case.subject.sex):
                 yield value
+
+
+def _kinds(case: Case) -> set[str]:
+    return {dose.kind for dose in case.treatments}
+
+
+@cache
+def _arm_case(data_set: str, arm: str) -> Case:
+    return read_evidence(data_set).arm_named(arm).resolved()
 
 
 def data_sets() -> list[str]:

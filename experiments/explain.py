@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lobule.case import Case
+from lobule.cohort import drawn_values, in_words
 from lobule.doses import (
     AlcoholChange,
     ChelatorDose,
@@ -16,9 +17,11 @@ from lobule.doses import (
     ToxinDose,
     Transfusion,
     Treatment,
+    WeighedDose,
 )
+from lobule.errors import shown
 from lobule.experiments.evidence import Value, read_evidence
-from lobule.sections import Tissue
+from lobule.sections import CROSS_LINKED_PERCENT, Tissue
 
 if TYPE_CHECKING:
     from lobule.agents.rules import RuleSet
@@ -88,31 +91,39 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
         case MSCDose():
             primed = "primed " if dose.primed else ""
             source = dose.source.replace("-", " ")
-            cells = f"{dose.cells:.3g}".replace("e+0", "e").replace("e+", "e")
-            what = f"{cells} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
+            what = f"{_short(dose)} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
         case EVDose():
-            what = f"{dose.particles:.3g} extracellular vesicles {ROUTES[dose.route]}".replace("e+0", "e")
-            what = what.replace("e+", "e")
+            what = f"{_short(dose)} extracellular vesicles {ROUTES[dose.route]}"
         case Phlebotomy():
             limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
-            what = f"phlebotomy of {dose.volume_ml:g} mL, {limit}"
+            what = f"phlebotomy of {dose.stated:g} mL{_each_kg(dose)}, {limit}"
         case Transfusion():
-            iron = dose.volume_ml * dose.iron_mg_per_ml
-            what = f"transfusion of {dose.volume_ml:g} mL packed red cells ({iron:.3g} mg iron)"
+            iron, each = dose.stated * dose.iron_mg_per_ml, _each_kg(dose)
+            what = f"transfusion of {dose.stated:g} mL{each} packed red cells ({iron:.3g} mg{each} iron)"
         case ChelatorDose():
-            what = f"{dose.drug}, {dose.mg_per_kg:g} mg/kg over {count(dose.hours, 'hour')}"
+            what = f"{dose.drug}, {dose.stated:g} mg{_each_kg(dose)} over {count(dose.hours, 'hour')}"
         case ToxinDose():
             what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
         case DietChange():
             what = f"a diet with {dose.iron_percent:g} % iron from then on"
         case AlcoholChange():
-            grams = dose.grams_per_day
-            what = f"{grams:g} g of alcohol a day from then on" if grams else "no alcohol from then on"
+            grams = f"{dose.stated:g} g{_each_kg(dose)} of alcohol a day from then on"
+            what = grams if dose.stated else "no alcohol from then on"
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
     times = len(dose.due_hours(end_hours))
     last = dose.day + (times - 1) * dose.every_days
     return f"day {dose.day:g} to {last:g}, every {count(dose.every_days, 'day')} ({times} times): {what}"
+
+
+def _each_kg(dose: WeighedDose) -> str:
+    return "/kg" if dose.is_per_kg else ""
+
+
+def _short(dose: WeighedDose) -> str:
+    """Return a large number of cells or particles, per kilogram where it is so given."""
+    number = f"{dose.stated:.3g}".replace("e+0", "e").replace("e+", "e")
+    return f"{number} per kg of" if dose.is_per_kg else number
 
 
 def published_in_words(value: Value) -> str:
@@ -135,6 +146,7 @@ def explain(case: Case) -> Iterator[str]:
     yield f"  a {subject.sex} {genotype} {subject.species}, {age(subject.age_days)} old at the start"
     iron = case.diet.iron_percent
     yield "  eats what is normal for it" if iron is None else f"  eats {iron:g} % iron"
+    yield from _start(case)
     yield "Tissue"
     yield f"  {_extent(tissue)}"
     yield "Clock"
@@ -146,6 +158,12 @@ def explain(case: Case) -> Iterator[str]:
         yield f"  {dose_in_words(dose, case.end_hours)}"
     if not case.treatments:
         yield "  none"
+    if case.cohort:
+        yield "Cohort (the seed of a run is its subject; what is said above holds where nothing is drawn)"
+        yield from (f"  {in_words(key, entry)}" for key, entry in case.cohort.items())
+    if case.drawn:
+        values = (f"{key} = {shown(value)}" for key, value in drawn_values(case).items())
+        yield f"Drawn from a cohort: {', '.join(values)}"
     yield "Parameters changed"
     yield from _parameters(case)
     yield "Published data to compare with"
@@ -154,6 +172,30 @@ def explain(case: Case) -> Iterator[str]:
     if not case.evidence:
         yield "  none"
     yield from _rules(case)
+
+
+def _start(case: Case) -> Iterator[str]:
+    """Yield what the subject's body and liver are like at the start, where it is not health."""
+    start = case.start
+    lines = []
+    if start.lic_mg_per_g is not None:
+        lines.append(f"liver iron of {start.lic_mg_per_g:g} mg/g dry, and what goes with it in the body")
+    if start.zone1_to_zone3_ratio is not None:
+        lines.append(f"hepatocytes of zone 1 with {start.zone1_to_zone3_ratio:g} times the iron of zone 3")
+    if start.haemoglobin_g_per_dl is not None:
+        lines.append(f"haemoglobin of {start.haemoglobin_g_per_dl:g} g/dL")
+    if start.collagen_area_percent is not None:
+        linked = start.collagen_cross_linked_percent
+        of_it = f", {CROSS_LINKED_PERCENT if linked is None else linked:g}% of it cross-linked"
+        pattern = start.collagen_pattern or "septal"
+        lines.append(f"{pattern} scar, collagen {start.collagen_area_percent:g}% of the area{of_it}")
+    if start.activated_stellate_percent is not None:
+        lines.append(f"{start.activated_stellate_percent:g}% of the stellate cells myofibroblasts")
+    if start.senescent_percent is not None:
+        lines.append(f"{start.senescent_percent:g}% of the hepatocytes senescent")
+    if lines:
+        yield "Start"
+        yield from (f"  {line}" for line in lines)
 
 
 def _extent(tissue: Tissue) -> str:

@@ -108,7 +108,7 @@ def published_points(case: Case, series: Series, events: Sequence[tuple[float, s
     ages = series["age_days"]
     points = []
     for name in case.evidence:
-        for value in read_evidence(name).concerning(case.subject):
+        for value in read_evidence(name).concerning(case):
             if value.readout not in series:
                 continue
             point = (

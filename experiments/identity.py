@@ -27,10 +27,10 @@ def code_version() -> str:
 def case_hash(case: Case) -> str:
     """Return a hash of all that a case says about its results.
 
-    Its own seed, its words, its Mesa agents and where its map came from change none, so they are left out;
-    the name stays, since run folders carry it.
+    Its own seed, its words, its Mesa agents, which of its values were drawn and where its map came from
+    change none, so they are left out; the name stays, since run folders carry it.
     """
-    left_out = {"seed": True, "title": True, "description": True}
+    left_out = {"seed": True, "title": True, "description": True, "drawn": True}
     data = case.model_dump(
         mode="json",
         exclude={**left_out, "tissue": {"agents": True, "map": {"name": True, "source": True}}},
@@ -40,7 +40,7 @@ def case_hash(case: Case) -> str:
 
 def run_id(case: Case, seed: int) -> str:
     """Return the name of the run of `case` with `seed` by this code, :data:`ID_LENGTH` hexadecimal digits."""
-    return id_of(case_hash(case), seed)
+    return id_of(case_hash(case.for_subject(seed)), seed)
 
 
 def id_of(case: str, seed: int) -> str:

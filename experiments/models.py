@@ -16,6 +16,7 @@ from lobule.model import Lobule
 
 def build_model(case: Case, seed: int) -> Lobule:
     """Return the model of `case` at its start; what it saves has agents again where the case wants them."""
+    case = case.for_subject(seed)
     bare = case.tissue.model_copy(update={"agents": False})
     model = Lobule(case.model_copy(update={"tissue": bare}), rng=seed)
     model.case = case

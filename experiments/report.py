@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.case import Case, load_case
+from lobule.cohort import drawn_values
 from lobule.doses import HOURS_PER_DAY, ToxinDose
+from lobule.errors import shown
 from lobule.experiments.evidence import Value, read_evidence
 from lobule.experiments.explain import published_in_words
 from lobule.readouts import READOUTS
@@ -49,7 +51,7 @@ def comparisons(case: Case, series: Mapping[str, NDArray[np.float64]]) -> list[C
     toxin_hours = [hours for hours, dose in doses if dose.dose > 0.0]
     rows = []
     for name in case.evidence:
-        for value in read_evidence(name).concerning(case.subject):
+        for value in read_evidence(name).concerning(case):
             if value.readout in series:
                 found = _at_age(value, series) or _after(value, series, toxin_hours)
                 if found is not None and math.isfinite(found[1]):
@@ -98,10 +100,13 @@ def report(folder: Path) -> Iterator[str]:
     case = load_case(folder / "case.toml")
     readouts: dict[str, Any] = summary["readouts"]
     yield f"{case.title or case.name}: day {readouts['hours'] / HOURS_PER_DAY:g}"
+    if case.drawn:
+        values = (f"{key} = {shown(value)}" for key, value in drawn_values(case).items())
+        yield f"  drawn for this subject: {', '.join(values)}"
     for name, number in readouts.items():
         unit, meaning = READOUTS[name]
-        shown = "none" if number is None else f"{number:.4g}"
-        yield f"  {name:32} {shown:>10} {unit if unit != '-' else '':9} {meaning}"
+        text = "none" if number is None else f"{number:.4g}"
+        yield f"  {name:32} {text:>10} {unit if unit != '-' else '':9} {meaning}"
     if summary["comparisons"]:
         yield "beside published values (A: read in the source, B: recalled, derived: from published inputs)"
         for fields in summary["comparisons"]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lobule.case import Case, load_case
+from lobule.cohort import drawn_values
 from lobule.errors import InputError
 from lobule.experiments.folders import (
     FINAL,
@@ -96,7 +97,7 @@ def run_into(
     """Run a case into a folder that is known to be free; see :func:`run_case`."""
     run = _Run(build_model(case, seed), folder, progress)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / "case.toml", case.to_toml())
+    _write_text(folder / "case.toml", run.model.case.to_toml())
     run.write_manifest("running")
     return run.complete(draw)
 
@@ -270,6 +271,7 @@ def _fixed_entries(model: Lobule) -> dict[str, Any]:
         "run": run_id(model.case, int(model.seed)),
         "case": json.loads(model.case.to_json()),
         "seed": int(model.seed),
+        "drawn": drawn_values(model.case),
         "parameters_sha256": hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest(),
         "versions": _versions(),
     }

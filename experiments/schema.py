@@ -41,4 +41,7 @@ def case_schema() -> dict[str, Any]:
         "properties": nested | flat,
         "additionalProperties": False,
     }
+    drawn = schema["properties"]["cohort"]["additionalProperties"]
+    branch = {"type": "object", "not": {"required": ["distribution"]}}  # of unquoted dotted keys
+    schema["properties"]["cohort"]["additionalProperties"] = {"anyOf": [drawn, branch]}
     return schema

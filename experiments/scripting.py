@@ -16,6 +16,7 @@ from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.conduct import Workers, conduct
 from lobule.experiments.sweeps.display import Display
 from lobule.experiments.sweeps.finished import Run
+from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import CaseLike, check_whole, make_plan, name_of
 from lobule.experiments.sweeps.results import Results
 from lobule.experiments.sweeps.store import Store
@@ -152,10 +153,23 @@ def sweep(
     name = name_of(dict.fromkeys(load_case(c).name for c in _each(cases))) if name is None else name
     varied = {} if parameters is None else parameters
     plan = make_plan(name, cases, varied, seeds, settings=settings, days=days, root=root)
-    store = Store(checked_path(out, "out"))
+    store, who = Store(checked_path(out, "out")), Workers.of(workers, cluster)
+    carried_out(plan, store, who, only_failed=only_failed, draw=figures, progress=progress)
+    return Results(store, [plan])
+
+
+def carried_out(
+    plan: Plan,
+    store: Store,
+    who: Workers,
+    *,
+    only_failed: bool = False,
+    draw: bool = False,
+    progress: bool = True,
+) -> None:
+    """Do what is left of a plan, as :func:`sweep` does."""
     display = Display(None if progress else io.StringIO())
-    who = Workers.of(workers, cluster)
-    outcome = conduct(plan, store, who, only_failed=only_failed, draw=figures, display=display)
+    outcome = conduct(plan, store, who, only_failed=only_failed, draw=draw, display=display)
     again = "sweep(..., only_failed=True)"
     for line in summary(plan, store, outcome, again, "the same call goes on"):
         if progress:
@@ -164,7 +178,6 @@ def sweep(
         raise KeyboardInterrupt
     if outcome.stopped:
         raise RuntimeError(f"{outcome.stopped}; {len(outcome.done)} of {outcome.total} runs are done")
-    return Results(store, [plan])
 
 
 def _say_all(notes: Iterable[str]) -> None:

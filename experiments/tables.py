@@ -15,8 +15,9 @@ from lobule.agents.rules import read_rules
 from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
-from lobule.experiments.calibration.calibrationfile import CalibrationFile, DataTable
+from lobule.experiments.calibration.page import calibration_page
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
+from lobule.experiments.sensitivities.studyfile import SensitivityFile
 from lobule.experiments.sweeps.sweepfile import (
     ArmTable,
     IntervalTable,
@@ -25,6 +26,7 @@ from lobule.experiments.sweeps.sweepfile import (
     SamplesTable,
     SweepFile,
 )
+from lobule.experiments.validation.catalogue import evidence_page
 from lobule.fields import SPECIES as FIELD_SPECIES
 from lobule.ledger import BODY_POOLS, LIVER_POOLS, SINKS, SOURCES
 from lobule.parameters import GROUPS
@@ -75,6 +77,17 @@ schema` prints the same as a JSON schema, with which editors complete and check 
 
 Built-in cases:
 """
+COHORT_INTRO = """\
+Under `[cohort]` stands what differs between subjects: a dotted key of the case (`subject.age_days`,
+`subject.sex`, `start.lic_mg_per_g`, `treatments.0.cells_per_kg`) or a declared parameter, and a distribution
+for each. **The seed of a run is its subject**: `lobule run case.toml --seed 7` is subject 7, replicates of a
+sweep are the cohort, and arms share their subjects. A draw hangs on seed and key alone, so a further key
+changes no other draw; keys are not correlated. What the case says elsewhere for a drawn key, which it must if
+the key is required, holds for no subject. `--set` of a key replaces its draw, `--set cohort.KEY.mean=...`
+changes a distribution. A distribution is cut off at `low` and `high`, by default the ends of the declared
+range; its ends must be possible values. Numbers are drawn with six digits. The case of a run, `case.toml` in
+its folder, has the draws in place and names their keys under `drawn`.
+"""
 TREATMENTS_INTRO = """\
 One `[[treatments]]` table each, in any order. A dose is given at the start of the first step at or after its
 time. What each does in the body is in [model.md](model.md#treatments). All have these keys:
@@ -88,12 +101,10 @@ parameter](parameters.md), and for each a list of values, a range, or an interva
 crossed with each other, intervals are sampled together as `[samples]` says, and every sample is crossed with
 the lists.
 """
-CALIBRATION_INTRO = """\
-A calibration is one TOML file: published data, parameters with their priors, how thoroughly to search. What
-it all means, with an example, is in [calibration.md](calibration.md); `lobule calibrate FILE --dry-run`
-prints what a file amounts to.
-
-Under `[parameters]` stands a [declared parameter](parameters.md), and for each an interval.
+SENSITIVITY_INTRO = """\
+A study of sensitivity is one TOML file: a case, the parameters that are compared, the readouts they may
+matter for, a method. How to choose and how to read what comes out is in [sensitivity.md](sensitivity.md);
+`lobule sensitivity FILE --dry-run` prints what a file amounts to.
 """
 
 
@@ -231,12 +242,18 @@ def case_file_page() -> str:
         *key_table(schema),
     ]
     doses: Lines = []
+    draws: Lines = []
     for name, table in schema["$defs"].items():
         is_dose = set(Dose.model_fields) <= set(table["properties"])
+        target = doses if is_dose else draws if "distribution" in table["properties"] else lines
         text = table.get("description", "").split("\n")[0]
         keys = key_table(table, without=Dose.model_fields if is_dose else ())
-        (doses if is_dose else lines).extend([f"{'###' if is_dose else '##'} {name}", "", text, "", *keys])
+        target.extend([f"{'##' if target is lines else '###'} {name}", "", text, "", *keys])
     lines += [
+        "## Cohort",
+        "",
+        COHORT_INTRO,
+        *draws,
         "## Treatments",
         "",
         TREATMENTS_INTRO,
@@ -259,13 +276,11 @@ def sweep_file_page() -> str:
     return "\n".join(lines)
 
 
-def calibration_file_page() -> str:
-    """Return the page of every key of the calibration file."""
-    head = ["# The calibration file", "", WRITTEN, "", CALIBRATION_INTRO]
-    lines = [*head, "## Top level", "", *keys_of(CalibrationFile)]
-    for name, table in (("DataTable", DataTable), ("An interval under [parameters]", IntervalTable)):
-        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys_of(table)]
-    return "\n".join(lines)
+def sensitivity_file_page() -> str:
+    """Return the page of every key of the sensitivity file."""
+    lines = ["# The sensitivity file", "", WRITTEN, "", SENSITIVITY_INTRO, "## Top level", ""]
+    lines += [*keys_of(SensitivityFile), "## An interval under [parameters]", ""]
+    return "\n".join([*lines, (IntervalTable.__doc__ or "").split("\n")[0], "", *keys_of(IntervalTable)])
 
 
 PAGES = {
@@ -274,7 +289,9 @@ PAGES = {
     "readouts.md": readouts_page,
     "case-file.md": case_file_page,
     "sweep-file.md": sweep_file_page,
-    "calibration-file.md": calibration_file_page,
+    "calibration-file.md": lambda: calibration_page(WRITTEN),
+    "evidence.md": lambda: evidence_page(WRITTEN),
+    "sensitivity-file.md": sensitivity_file_page,
 }
 
 

@@ -10,7 +10,7 @@ from lobule.agents.declare import Parameter, Parameters
 from lobule.agents.jit import kernel
 from lobule.ledger import Ledger
 from lobule.subjects import Growth, Reference
-from lobule.units import HOURS_PER_DAY, LN2, UMOL_PER_UG
+from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_UG
 
 _PARMAR = "ferrokinetic model of Parmar 2017, fitted to the tracer data of Lopes 2010"
 
@@ -50,10 +50,12 @@ BODY = Parameters(
     il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
     alcohol_half=Parameter(10.0, "g/kg/d", 0.3, 30.0, "drinking that counts as 1: at which its effects on hepcidin and macrophages are half of their largest", "assumed: mice take up to 20; man: 60 g a day, where harm begins; rodents burn ethanol some ten times as fast", {"rat": 8.0, "human": 0.8}),
     hepcidin_alcohol=Parameter(1.0, "-", 0.0, 1.0, "largest share of hepcidin that drinking takes away", "assumed, so that it is halved at alcohol_half; alcohol lowers hepcidin in mice and drinkers (Harrison-Findik 2006, recalled)"),
+    liver_share_of_stores=Parameter(0.85, "-", 0.3, 1.0, "share of excess iron that the liver holds in a subject that starts a run with a given liver iron", "assumed: 85 % of the extra iron of Hfe-/- mice ends in the liver; man: 5.9 of the 10.6 mg/kg per mg/g of Angelucci 2000", {"human": 0.555}),
     hfe_response=Parameter(0.25, "-", 0.05, 0.5, "hepcidin answer of Hfe-/- over wild type", "fit: absorption of Hfe-/- 1.6 times wild type at weaning; 24 h answer to iron 15 against 74 % (Piperno 2007); man: fit to the liver iron of men with HFE at 50 (9-14 mg/g)", {"human": 0.08}),
     hepcidin_reference=Parameter(60.0, "ng/mL", 10.0, 300.0, "hepcidin reported at the normal level", "median 65 (women) to 112 (men) ng/mL (Ganz 2008); assays differ tenfold", {"human": 90.0}),
     diet_normal=Parameter(0.02, "%", 0.003, 0.1, "iron of the diet that the reference absorbs from", "Zhou 1998", {"human": 0.003}),
-    diet_power=Parameter(0.4, "-", 0.1, 1.0, "power of the diet's iron in absorption", "fit: 2 % carbonyl iron for 14 d takes wild type from 0.37 to about 2.1 mg/g (Zhou 1998)"),
+    diet_power=Parameter(0.7, "-", 0.1, 1.0, "power of the diet's iron in absorption, in a subject of normal stores", "fit: 2 % carbonyl iron for 14 d takes wild type from 0.37 to about 2.1 mg/g (Zhou 1998); rat, man: as fitted to that without mucosal_half", {"human": 0.4, "rat": 0.4}),
+    mucosal_half=Parameter(0.8, "mg/g", 0.2, 100.0, "liver iron above the healthy at which the power of the diet's iron is halved", "fit with diet_power; Ajioka 2002: carbonyl iron lowers absorption over 5-fold in wild-type and Hfe-/- mice alike, though hepcidin of Hfe-/- does not rise; rats load on to 30 mg/g and more: 100, assumed", {"human": 100.0, "rat": 100.0}),
     alt_baseline=Parameter(35.0, "IU/L", 5.0, 60.0, "ALT in health", "FVB colony 35 +/- 12", {"human": 9.0}),
     alt_gain=Parameter(22000.0, "IU/L d", 10000.0, 60000.0, "rise of ALT per fraction of hepatocytes lysed a day", "derived: 57 U/g and the half-life below; man 48,457", {"human": 48457.0}),
     alt_half_life=Parameter(6.5, "h", 4.0, 50.0, "half-life of ALT in plasma", "recalled: 5-8 h, mouse; man 47 h", {"human": 47.5}),
@@ -118,7 +120,7 @@ class LiverSigns:
 
 
 #: Signals of the body that a snapshot holds.
-STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol")
+STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol", "alcohol_per_kg")
 
 
 class Body:
@@ -154,6 +156,7 @@ class Body:
         self.alt = values.alt_baseline
         self.diet_percent = values.diet_normal
         self.alcohol = 0.0  # g of ethanol a day
+        self.alcohol_per_kg = 0.0  # g of ethanol per kg and day, beside that
 
     def initial_pools(self) -> dict[str, float]:
         """Return the iron of a healthy subject of this age outside the liver, umol."""
@@ -165,6 +168,11 @@ class Body:
             "spleen": ref.spleen,
             "other": ref.other,
         }
+
+    def red_cell_iron(self, haemoglobin: float) -> float:
+        """Return the iron (umol) of red cells that make `haemoglobin` (g/L)."""
+        grams = haemoglobin * self.reference.blood_volume * 1e-3
+        return grams * self.values.haemoglobin_iron * 1e3 * UMOL_PER_UG
 
     def plasma_litres(self, ref: Reference) -> float:
         """Return the plasma volume, L."""
@@ -188,7 +196,8 @@ class Body:
     @property
     def drinking(self) -> float:
         """Alcohol per body weight over `alcohol_half`."""
-        return self.alcohol / (self.reference.body_weight * 1e-3 * self.values.alcohol_half)
+        half = self.values.alcohol_half
+        return self.alcohol / (self.reference.body_weight * 1e-3 * half) + self.alcohol_per_kg / half
 
     @property
     def hepcidin_level(self) -> float:
@@ -206,16 +215,16 @@ class Body:
         """Return the share of inflowing iron that fails to bind transferrin at `saturation`."""
         return float(_overflow(saturation, self.values.overflow_threshold, self.values.overflow_power))
 
-    def release(self, dt: float, hours: float, has_macrophages: bool) -> Release:
+    def release(self, dt: float, hours: float, has_macrophages: bool, liver_iron: float) -> Release:
         """Begin a step of `dt` hours from `hours` after the start: all that gives iron to plasma, gives it.
 
-        Old red cells die, the spleen and other tissue return iron and the gut absorbs; the liver's own releases
-        join them in the pool ``inflow`` before :meth:`settle`.
+        Old red cells die, the spleen and other tissue return iron and the gut absorbs, less with `liver_iron`
+        (umol/g dry) from an iron-rich diet; the liver's own releases join them in the pool ``inflow`` before :meth:`settle`.
         """
         p, ledger, day = self.values, self.ledger, HOURS_PER_DAY
         before, ref = self.reference, self.growth.at(self.start_age + (hours + dt) / day)
         self.reference = ref
-        diet = (self.diet_percent / p.diet_normal) ** p.diet_power
+        diet = (self.diet_percent / p.diet_normal) ** self._diet_power(liver_iron)
         absorbed = 0.5 * (before.absorption + ref.absorption)
         ledger.move("absorption", "inflow", absorbed * self.ferroportin * diet * dt)
         # Red cells and other tissue are refilled at the end of the step: so much leaves them that they stay level.
@@ -233,6 +242,11 @@ class Body:
         ledger.move("other", "inflow", ledger.pool["other"] * (dt * p.other_return / day + shrunk))
         kept = before.other * dt * p.other_return / day  # a store above the reference runs down to it
         return Release(before, destroyed + bled, to_liver, max(0.0, grown) + lost + kept)
+
+    def _diet_power(self, liver_iron: float) -> float:
+        """Return the power of the diet's iron in absorption: less in a loaded gut; `liver_iron` in umol/g dry."""
+        excess = max(0.0, liver_iron - self.reference.liver_iron) * IRON_MOLAR_MASS / 1000.0
+        return float(self.values.diet_power / (1.0 + excess / self.values.mucosal_half))
 
     def _decay(self, pool: str, rate: float, dt: float) -> float:
         """Return what leaves `pool` at `rate` (1/h) in an implicit step of `dt` hours, umol."""

@@ -18,16 +18,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lobule.casefile import explain_errors, read_toml, to_toml
-from lobule.doses import (
-    HOURS_PER_DAY,
-    LARGEST_ALCOHOL_G,
-    LARGEST_VOLUME_ML,
-    TOLERANCE_HOURS,
-    Section,
-    Treatment,
-)
+from lobule.cohort import Distribution, Value, check_cohort, flat, subject_of
+from lobule.doses import HOURS_PER_DAY, LARGEST, TOLERANCE_HOURS, Section, Treatment
 from lobule.errors import InputError, nearest, shown
-from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Subject, Tissue
+from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Start, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
 from lobule.tissue_map import with_map, without_displaced
 
@@ -50,6 +44,7 @@ class Case(Section):
     evidence: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Published data sets printed beside the readouts."""
     subject: Subject
+    start: Start = Start()
     tissue: Tissue = Tissue()
     clock: Clock
     diet: Diet = Diet()
@@ -59,11 +54,20 @@ class Case(Section):
     """Changes of declared parameters by dotted name, such as "hepatocyte.export_rate"."""
     rules: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     """Rows that change or add rules; the keys are those of the rules table."""
+    cohort: dict[str, Distribution] = Field(default_factory=dict)
+    """What differs between subjects: a distribution by dotted key; the seed of a run is its subject."""
+    drawn: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Keys whose values were drawn from a cohort for this subject; runs write it."""
 
     @field_validator("parameters", mode="before")
     @classmethod
     def _flat(cls, value: Any) -> Any:
         return flatten(value) if isinstance(value, dict) else value
+
+    @field_validator("cohort", mode="before")
+    @classmethod
+    def _flat_cohort(cls, value: Any) -> Any:
+        return flat(value)
 
     @field_validator("parameters")
     @classmethod
@@ -76,6 +80,16 @@ class Case(Section):
     def _rules_agree(self) -> Self:
         if self.rules:
             checked_rules(self.rules, self.subject.species, self.parameters)
+        return self
+
+    @model_validator(mode="after")
+    def _scar_is_possible(self) -> Self:
+        if self.start.collagen_area_percent is not None:
+            from lobule.parameters import parameter_values
+            from lobule.scars import check_area
+
+            m = parameter_values(self)["matrix"]
+            check_area(self.start.collagen_area_percent, m.baseline, m.densest)
         return self
 
     @model_validator(mode="after")
@@ -108,19 +122,37 @@ class Case(Section):
                 and dose.until_day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS
             ):
                 raise ValueError(f"{at}.until_day = {dose.until_day:g} -> the run ends after {days:g} days")
-            volume, largest = getattr(dose, "volume_ml", 0.0), LARGEST_VOLUME_ML[self.subject.species]
-            if volume > largest:
-                species = self.subject.species
-                raise ValueError(
-                    f"{at}.volume_ml = {volume:g} -> in a {species} at most {largest:g} mL at once"
-                )
-            drunk, most = getattr(dose, "grams_per_day", 0.0), LARGEST_ALCOHOL_G[species]
-            if drunk > most:
-                raise ValueError(f"{at}.grams_per_day = {drunk:g} -> in a {species} at most {most:g} g a day")
+            for name, (most, words) in LARGEST.items():
+                amount = getattr(dose, name, None)
+                if amount is not None and amount > most[species]:
+                    limit = f"in a {species} at most {most[species]:g} {words}"
+                    raise ValueError(f"{at}.{name} = {amount:g} -> {limit}")
         for i, day in enumerate(self.record.snapshot_days):
             if day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS:
                 raise ValueError(f"record.snapshot_days.{i} = {day:g} -> the run ends after {days:g} days")
         return self
+
+    @model_validator(mode="after")
+    def _ends_of_the_cohort_are_possible(self) -> Self:
+        for key, value in check_cohort(self):
+            self._with_values({key: value}, f"cohort.{key}")
+        return self
+
+    def for_subject(self, seed: int) -> Case:
+        """Return the case of the subject `seed` of the cohort: without a cohort, its draws in place.
+
+        Raises
+        ------
+        InputError
+            If what was drawn does not go together.
+        """
+        if not self.cohort:
+            return self
+        return self._with_values(subject_of(self, seed), f"{self.name}, subject {seed}")
+
+    def _with_values(self, values: Mapping[str, Value], label: str) -> Case:
+        data = self.model_dump(exclude_none=True, exclude={"cohort"}) | {"drawn": list(values)}
+        return _checked(apply_settings(data, values, Case), lambda key: label)
 
     @property
     def end_hours(self) -> float:
@@ -182,10 +214,16 @@ class Case(Section):
             raise InputError(f"days = {shown(days)} -> must be a number more than 0")
         clock = self._clock_of(float(days))
         notes: list[str] = []
-        kept = []
+        kept: list[Treatment] = []
+        cohort = {key: entry for key, entry in self.cohort.items() if not key.startswith("treatments.")}
         for i, dose in enumerate(self.treatments):
             name = f"treatments.{i} ({dose.kind}"
-            if clock.step_start(dose.day * HOURS_PER_DAY) >= clock.end_hours:
+            is_left_out = clock.step_start(dose.day * HOURS_PER_DAY) >= clock.end_hours
+            if not is_left_out:
+                before, now = f"treatments.{i}.", f"treatments.{len(kept)}."
+                own = {key: entry for key, entry in self.cohort.items() if key.startswith(before)}
+                cohort |= {now + key.removeprefix(before): entry for key, entry in own.items()}
+            if is_left_out:
                 notes.append(f"{name}, day {dose.day:g}) is after day {days:g} and is left out")
             elif dose.until_day is not None and dose.until_day > days:
                 notes.append(f"{name}) ends on day {days:g}, not on day {dose.until_day:g}")
@@ -196,7 +234,8 @@ class Case(Section):
         if late := [f"{day:g}" for day in self.record.snapshot_days if day > days]:
             notes.append(f"record.snapshot_days after day {days:g} are left out: {', '.join(late)}")
         record = self.record.model_copy(update={"snapshot_days": snapshot_days})
-        return self.model_copy(update={"clock": clock, "treatments": tuple(kept), "record": record}), notes
+        changed = {"clock": clock, "treatments": tuple(kept), "record": record, "cohort": cohort}
+        return self.model_copy(update=changed), notes
 
     def _clock_of(self, days: float) -> Clock:
         phases: list[dict[str, float]] = []
@@ -294,6 +333,8 @@ def _check_format(data: Mapping[str, Any], label: str) -> None:
 
 
 def _checked(data: Mapping[str, Any], label: Any) -> Case:
+    if "cohort" in data:
+        data = {**data, "cohort": flat(data["cohort"])}
     try:
         return Case.model_validate(data)
     except ValidationError as error:

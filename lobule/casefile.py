@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lobule.errors import InputError, nearest, shown
-from lobule.keys import choose, dotted, model_at, models_in, step_into
+from lobule.keys import DISCRIMINATORS, dotted, model_at, models_in, step_into
 
 LARGEST_FILE = 4_000_000
 LONGEST_LINE = 100  # of a list of texts; longer ones have a line for each
@@ -104,10 +104,11 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel], data: Any) -> str
     if kind == "missing":
         return f"{key} is missing{_choices(model, path, data)}"
     if kind == "union_tag_not_found":
-        return f"{key}.kind is missing -> one of {_tags(model, path)}"
+        return f"{key}.{_discriminator(context)} is missing -> one of {_tags(model, path, data)}"
     if kind == "union_tag_invalid":
-        tag, tags = context["tag"], _tags(model, path)
-        return f"{key}.kind = {shown(tag)} -> not one of {tags}{nearest(tag, tags.split(', '))}"
+        tag, tags = context["tag"], _tags(model, path, data)
+        hint = nearest(tag, tags.split(", "))
+        return f"{key}.{_discriminator(context)} = {shown(tag)} -> not one of {tags}{hint}"
     if kind == "extra_forbidden":
         table = model_at(model, path[:-1], data)
         names = [field.alias or name for name, field in table.model_fields.items()] if table else []
@@ -170,14 +171,21 @@ def _choices(model: type[BaseModel], path: Sequence[str | int], data: Any) -> st
     return f" -> one of {', '.join(words)}" if words else ""
 
 
-def _tags(model: type[BaseModel], path: Sequence[str | int]) -> str:
-    """List the kinds that the entry at `path` may have."""
-    table: Any = model
-    for part in path:
-        if isinstance(part, str):
-            models = models_in(table.model_fields[part].annotation)
-            table = choose(models, None) or models
-    return ", ".join(sorted(m.model_fields["kind"].annotation.__args__[0] for m in table))
+def _discriminator(context: Mapping[str, Any]) -> str:
+    return str(context["discriminator"]).strip("'")
+
+
+def _tags(model: type[BaseModel], path: Sequence[str | int], data: Any) -> str:
+    """List the kinds that the entry at `path`, in a list or a table of such entries, may have."""
+    above = model_at(model, path[:-2], data)
+    tables = models_in(above.model_fields[str(path[-2])].annotation) if above else []
+    names = (name for table in tables for name in DISCRIMINATORS if name in table.model_fields)
+    return ", ".join(
+        sorted(
+            table.model_fields[name].annotation.__args__[0]  # type: ignore[union-attr]
+            for table, name in zip(tables, names, strict=True)
+        )
+    )
 
 
 def to_toml(data: Mapping[str, Any]) -> str:

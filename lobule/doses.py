@@ -6,17 +6,22 @@ These are declarations only; `lobule.treatments` carries them out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 HOURS_PER_DAY = 24.0
 TOLERANCE_HOURS = 1e-6
 
-# Blood that can be drawn or given at once without it being a typing error (mL).
-LARGEST_VOLUME_ML = {"mouse": 1.0, "rat": 10.0, "human": 1500.0}
-# Ethanol that can be drunk in a day (g).
-LARGEST_ALCOHOL_G = {"mouse": 1.0, "rat": 10.0, "human": 600.0}
+#: What a dose can be without being a typing error, by key and species, and the words for it.
+LARGEST: dict[str, tuple[dict[str, float], str]] = {
+    "volume_ml": ({"mouse": 1.0, "rat": 10.0, "human": 1500.0}, "mL at once"),
+    "volume_ml_per_kg": ({"mouse": 40.0, "rat": 30.0, "human": 25.0}, "mL per kg at once"),
+    "grams_per_day": ({"mouse": 1.0, "rat": 10.0, "human": 600.0}, "g a day"),
+    "grams_per_kg_per_day": ({"mouse": 40.0, "rat": 30.0, "human": 10.0}, "g per kg a day"),
+    "mg": ({"mouse": 25.0, "rat": 400.0, "human": 50_000.0}, "mg at once"),
+}
+GRAMS_PER_KG = 1000.0
 
 
 class Section(BaseModel):
@@ -57,12 +62,49 @@ class Dose(Section):
         return [hour for hour in due if hour < end_hours - TOLERANCE_HOURS]
 
 
-class MSCDose(Dose):
+class WeighedDose(Dose):
+    """A dose given as a whole, or per kilogram of the body weight of that day: exactly one of the two."""
+
+    whole: ClassVar[str]
+    per_kg: ClassVar[str]
+
+    @model_validator(mode="after")
+    def _has_one_amount(self) -> Self:
+        given = [name for name in (self.whole, self.per_kg) if getattr(self, name) is not None]
+        if not given:
+            raise ValueError(f"{self.whole} is missing -> give {self.whole} or {self.per_kg}")
+        if len(given) == 2:
+            raise ValueError(f"{self.whole} and {self.per_kg} -> give one of the two, not both")
+        return self
+
+    @property
+    def is_per_kg(self) -> bool:
+        """Whether the dose is given per kilogram."""
+        return getattr(self, self.whole) is None
+
+    @property
+    def stated(self) -> float:
+        """The amount as the case states it, a whole or per kilogram."""
+        return float(getattr(self, self.per_kg if self.is_per_kg else self.whole))
+
+    def amount(self, body_weight: float) -> float:
+        """Return the whole amount for a body of `body_weight` (g)."""
+        return self.stated * body_weight / GRAMS_PER_KG if self.is_per_kg else self.stated
+
+    def amount_per_kg(self, body_weight: float) -> float:
+        """Return the amount per kilogram of a body of `body_weight` (g)."""
+        return self.stated if self.is_per_kg else self.stated * GRAMS_PER_KG / body_weight
+
+
+class MSCDose(WeighedDose):
     """Mesenchymal stem cells."""
 
+    whole, per_kg = "cells", "cells_per_kg"
     kind: Literal["msc"]
-    cells: float = Field(ge=0, le=1e12)
-    """Viable cells given."""
+    cells: float | None = Field(default=None, ge=0, le=1e12)
+    """Viable cells given; this or `cells_per_kg`."""
+    cells_per_kg: float | None = Field(default=None, ge=0, le=1e10)
+    """Viable cells per kg of body weight."""
     route: Literal["intraportal", "hepatic-artery", "intravenous", "intrahepatic"]
     """Way in; it decides how many reach the liver alive."""
     source: Literal["bone-marrow", "adipose", "umbilical-cord"] = "bone-marrow"
@@ -71,42 +113,54 @@ class MSCDose(Dose):
     """Licensed with inflammatory cytokines before they are given."""
 
 
-class EVDose(Dose):
+class EVDose(WeighedDose):
     """Extracellular vesicles of mesenchymal stem cells."""
 
+    whole, per_kg = "particles", "particles_per_kg"
     kind: Literal["ev"]
-    particles: float = Field(ge=0, le=1e16)
-    """Particles given."""
+    particles: float | None = Field(default=None, ge=0, le=1e16)
+    """Particles given; this or `particles_per_kg`."""
+    particles_per_kg: float | None = Field(default=None, ge=0, le=1e14)
+    """Particles per kg of body weight."""
     route: Literal["intravenous", "intraportal"]
 
 
-class Phlebotomy(Dose):
+class Phlebotomy(WeighedDose):
     """Blood drawn."""
 
+    whole, per_kg = "volume_ml", "volume_ml_per_kg"
     kind: Literal["phlebotomy"]
-    volume_ml: float = Field(ge=0)
-    """Whole blood drawn (mL)."""
+    volume_ml: float | None = Field(default=None, ge=0)
+    """Whole blood drawn (mL); this or `volume_ml_per_kg`."""
+    volume_ml_per_kg: float | None = Field(default=None, ge=0)
+    """Whole blood drawn per kg of body weight (mL/kg)."""
     minimum_haemoglobin_g_per_dl: float = Field(default=11.0, ge=0, le=25)
     """The session is skipped when haemoglobin is below this (g/dL)."""
 
 
-class Transfusion(Dose):
+class Transfusion(WeighedDose):
     """Packed red cells given."""
 
+    whole, per_kg = "volume_ml", "volume_ml_per_kg"
     kind: Literal["transfusion"]
-    volume_ml: float = Field(ge=0)
-    """Packed red cells (mL)."""
+    volume_ml: float | None = Field(default=None, ge=0)
+    """Packed red cells (mL); this or `volume_ml_per_kg`."""
+    volume_ml_per_kg: float | None = Field(default=None, ge=0)
+    """Packed red cells per kg of body weight (mL/kg)."""
     iron_mg_per_ml: float = Field(default=1.08, gt=0, le=2)
     """Iron of packed red cells (mg/mL)."""
 
 
-class ChelatorDose(Dose):
+class ChelatorDose(WeighedDose):
     """An iron chelator."""
 
+    whole, per_kg = "mg", "mg_per_kg"
     kind: Literal["chelator"]
     drug: Literal["deferoxamine", "deferasirox", "deferiprone"]
-    mg_per_kg: float = Field(ge=0, le=500)
-    """Dose of one administration (mg per kg of body weight)."""
+    mg_per_kg: float | None = Field(default=None, ge=0, le=500)
+    """Dose of one administration (mg per kg of body weight); this or `mg`."""
+    mg: float | None = Field(default=None, ge=0)
+    """Dose of one administration (mg)."""
     hours: float = Field(default=1.0, gt=0, le=24)
     """Duration of one administration (h)."""
 
@@ -128,12 +182,15 @@ class DietChange(Dose):
     """Iron, percent of the diet's mass."""
 
 
-class AlcoholChange(Dose):
+class AlcoholChange(WeighedDose):
     """Another habit of drinking from this day on."""
 
+    whole, per_kg = "grams_per_day", "grams_per_kg_per_day"
     kind: Literal["alcohol"]
-    grams_per_day: float = Field(ge=0)
-    """Ethanol drunk in a day (g); 0 when drinking stops."""
+    grams_per_day: float | None = Field(default=None, ge=0)
+    """Ethanol drunk in a day (g); 0 when drinking stops; this or `grams_per_kg_per_day`."""
+    grams_per_kg_per_day: float | None = Field(default=None, ge=0)
+    """Ethanol drunk in a day per kg of body weight (g/kg), which follows the weight from then on."""
 
 
 Treatment = Annotated[
@@ -152,5 +209,5 @@ def doses_before(events: Sequence[tuple[float, Treatment]], index: int) -> int:
     while index > 0 and events[index - 1][0] == hours:
         index -= 1
         dose = events[index][1]
-        count += isinstance(dose, MSCDose) and dose.cells > 0.0
+        count += isinstance(dose, MSCDose) and dose.stated > 0.0
     return count

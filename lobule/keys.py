@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 Path = Sequence[str | int]
+DISCRIMINATORS = ("kind", "distribution")  # keys that say which of several tables one means to be
 
 
 def dotted(path: Path) -> str:
@@ -24,13 +26,14 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def choose(models: list[type[BaseModel]], data: Any) -> type[BaseModel] | None:
-    """Return the table that `data` means to be: the only one, or the one of its ``kind``."""
+    """Return the table that `data` means to be: the only one, or the one of its kind or distribution."""
     if len(models) == 1:
         return models[0]
-    kind = data.get("kind") if isinstance(data, Mapping) else None
     for model in models:
-        if "kind" in model.model_fields and kind in typing.get_args(model.model_fields["kind"].annotation):
-            return model
+        for name in DISCRIMINATORS:
+            kind = data.get(name) if isinstance(data, Mapping) else None
+            if name in model.model_fields and kind in typing.get_args(model.model_fields[name].annotation):
+                return model
     return None
 
 
@@ -38,14 +41,25 @@ def model_at(model: type[BaseModel], path: Path, data: Any) -> type[BaseModel] |
     """Return the table at `path` below `model`, or None when the path leads to none."""
     at: type[BaseModel] | None = model
     models: list[type[BaseModel]] = [model]
+    is_mapping = False  # of any names to tables
     for part in path:
         data = step_into(data, part)
-        if isinstance(part, str):
+        if isinstance(part, str) and not is_mapping:
             if at is None or part not in at.model_fields:
                 return None
             models = models_in(at.model_fields[part].annotation)
+            is_mapping = typing.get_origin(at.model_fields[part].annotation) is dict
+        else:
+            is_mapping = False
         at = choose(models, data)
     return at
+
+
+def field_at(model: type[BaseModel], key: str, data: Any) -> FieldInfo | None:
+    """Return the declaration of a dotted `key` below `model`, or None when there is no such key."""
+    *before, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+    table = model_at(model, before, data)
+    return None if table is None else table.model_fields.get(str(last))
 
 
 def step_into(data: Any, part: str | int) -> Any:

@@ -33,6 +33,7 @@ from lobule.perfusion import Perfusion
 from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.sensing import Senses, rule_set
+from lobule.start import begin
 from lobule.subjects import Growth
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet
@@ -54,7 +55,7 @@ class Lobule(mesa.Model):
     Attributes
     ----------
     case : Case
-        The case.
+        The case; of a cohort, that of the subject that the seed stands for.
     hours : float
         Time since the start of the run, h.
     cells : dict of type to CellTable
@@ -77,10 +78,11 @@ class Lobule(mesa.Model):
         rng: int | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        self.case = load_case(case, settings)
-        seed = self.case.seed if rng is None else int(rng)
+        loaded = load_case(case, settings)
+        seed = loaded.seed if rng is None else int(rng)
         if not 0 <= seed < 2**63:
             raise InputError(f"rng = {seed} -> a seed is a whole number from 0 to 2**63 - 1")
+        self.case = loaded.for_subject(seed)
         super().__init__(rng=seed)
         self.seed = np.uint64(seed)
         subject, layout = self.case.subject, self.case.tissue
@@ -133,7 +135,7 @@ class Lobule(mesa.Model):
                 table.attach_handles(partial(handle, self))
 
     def _populate(self) -> None:
-        """Put the cells in place and open the iron account with what a healthy subject of this age holds."""
+        """Put healthy cells in place, let them begin as the case says, and open the iron account."""
         ref, m = self.body.reference, self.values["macrophage"]
         per_gram = self.tissue.hepatocytes_per_gram
         hepatocytes = int((self.tissue.kind == 0).sum())
@@ -157,7 +159,8 @@ class Lobule(mesa.Model):
         table["iron_uptake"] = balance * table["iron"]
         self.cells: dict[type[Cell], CellTable] = {CELLS[n]: t for n, t in self.population.tables.items()}
         self._scale_per_gram = self.scale / ref.liver_weight
-        self.ledger.open({**self.body.initial_pools(), **liver_iron_umol(self)})
+        pools = begin(self)
+        self.ledger.open({**pools, **liver_iron_umol(self)})
 
     @property
     def age_days(self) -> float:
@@ -205,7 +208,7 @@ class Lobule(mesa.Model):
         if abs(haemoglobin - curve.haemoglobin) > 1e-3 * haemoglobin:
             self.exchange.curve = OxygenCurve(self.values["oxygen"], haemoglobin)
         behaviours = self.behaviours(toxin, levels)
-        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0)
+        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0, self.liver_iron)
         release(self, dt, released.to_liver, behaviours)
         delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()
@@ -293,10 +296,10 @@ class Lobule(mesa.Model):
         Raises
         ------
         InputError
-            If `case` has another subject, tissue, diet, parameters or rules, or another past.
+            If `case` has another subject, start, tissue, diet, parameters or rules, or another past.
         """
         events = case.events()
-        for part in ("subject", "tissue", "diet", "parameters", "rules"):
+        for part in ("subject", "start", "tissue", "diet", "parameters", "rules"):
             if getattr(case, part) != getattr(self.case, part):
                 raise InputError(f"{part} -> cannot be changed while a run goes on; start it anew")
         same_past = events[: self.next_event] == self._events[: self.next_event]

@@ -85,32 +85,34 @@ class Population:
     def _place(self, liver_iron: float, macrophage_iron: float, seed: Any) -> None:
         sites = np.flatnonzero(self.parenchyma).astype(np.int32)
         capacity = np.ones(sites.size)
-        keys, _ = self._draws(seed, 1, sites.size)
+        keys, _ = self.draws(seed, 1, sites.size)
         p = self.values["hepatocyte"]
         labile = min(liver_iron, p.labile_normal * p.volume * 1e-3)
         self.tables["hepatocyte"].add(
             key=keys, site=sites, iron=liver_iron, labile=labile, ferritin=liver_iron - labile
         )
-        keys, chance = self._draws(seed, 2, self.normal["stellate"])
-        self.tables["stellate"].add(key=keys, site=self._choose(sites, capacity, chance))
-        keys, chance = self._draws(seed, 3, self.normal["macrophage"])
+        keys, chance = self.draws(seed, 2, self.normal["stellate"])
+        self.tables["stellate"].add(key=keys, site=self.choose(sites, capacity, chance))
+        keys, chance = self.draws(seed, 3, self.normal["macrophage"])
         m = self.values["macrophage"]
         share = np.array([m.share_zone1, m.share_zone2, 1.0 - m.share_zone1 - m.share_zone2])
         zone = self.tissue.zone[sites] - 1
         density = share[zone] / np.bincount(zone, minlength=3)[zone]
-        where = self._choose(sites, density, chance)
+        where = self.choose(sites, density, chance)
         self.tables["macrophage"].add(key=keys, site=where, iron=macrophage_iron)
 
     @staticmethod
-    def _draws(seed: Any, kind: int, n: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    def draws(seed: Any, kind: int, n: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+        """Return keys and uniform numbers for the first `n` of a `kind`, which numbers a use of chance."""
         keys, chance = np.empty(n, np.uint64), np.empty(n)
         _initial_keys(seed, kind, n, keys, chance)
         return keys, chance
 
     @staticmethod
-    def _choose(
+    def choose(
         sites: NDArray[np.int32], weight: NDArray[np.float64], chance: NDArray[np.float64]
     ) -> NDArray[np.int32]:
+        """Return a site for each uniform number in `chance`, drawn in proportion to `weight`."""
         total = np.cumsum(weight)
         return sites[np.minimum(np.searchsorted(total, chance * total[-1], side="right"), sites.size - 1)]
 
@@ -247,8 +249,8 @@ class Population:
             )
         return int(n)
 
-    def infuse_msc(self, dose: MSCDose, number: int, scale: float, seed: Any, tick: Any) -> int:
-        """Draw which cells of a dose settle in the sections, and put them there; return how many.
+    def infuse_msc(self, dose: MSCDose, cells: float, number: int, scale: float, seed: Any, tick: Any) -> int:
+        """Draw which of the `cells` of a dose settle in the sections, and put them there; return how many.
 
         Parameters
         ----------
@@ -256,7 +258,7 @@ class Population:
             Hepatocytes of the liver over those of the sections.
         """
         p = self.values["msc"]
-        mean = dose.cells * getattr(p, f"retained_{dose.route.replace('-', '_')}") / scale
+        mean = cells * getattr(p, f"retained_{dose.route.replace('-', '_')}") / scale
         weight = self.parenchyma * 1.0
         if dose.route != "intrahepatic":
             weight *= np.exp(-self.tissue.portal_central / p.lodging_depth)

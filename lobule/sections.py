@@ -1,4 +1,4 @@
-"""The tables of a case file: subject, tissue, clock, diet and record."""
+"""The tables of a case file: subject, start, tissue, clock, diet and record."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ LOBULES = (1, 7, 19)
 MOST_SITES = 3e6  # about 2 kB each
 USUAL_RADIUS_UM, USUAL_PITCH_UM = 284.0, 23.0  # of the mouse, to estimate the number of sites
 OLDEST_DAYS = {"mouse": 1500.0, "rat": 1500.0, "human": 40000.0}
+
+#: Of a scar at the start of which nothing else is said. Assumed: dense scar cross-links in days, and lasts.
+CROSS_LINKED_PERCENT = 80.0
 
 Count = Annotated[int, Field(ge=1, le=100)]
 
@@ -38,6 +41,34 @@ class Subject(Section):
             raise ValueError(
                 f'genotype = "thalassaemia-major" in a {self.species} -> the parameters are for man'
             )
+        return self
+
+
+class Start(Section):
+    """What the subject's body and liver are like when the run starts; in health where nothing is said."""
+
+    lic_mg_per_g: float | None = Field(default=None, ge=0.05, le=80)
+    """Liver iron (mg/g dry); the rest of the body holds what goes with it."""
+    zone1_to_zone3_ratio: float | None = Field(default=None, ge=0.1, le=10)
+    """Iron of the mean hepatocyte of zone 1 over that of zone 3; 1 when absent."""
+    haemoglobin_g_per_dl: float | None = Field(default=None, ge=2, le=25)
+    """Haemoglobin (g/dL); that of the healthy subject of this age when absent."""
+    collagen_area_percent: float | None = Field(default=None, gt=0, le=60)
+    """Collagen proportionate area of the parenchyma, the healthy collagen included (% area)."""
+    collagen_pattern: Literal["septal", "portal", "pericentral", "diffuse"] | None = None
+    """Where the scar lies; on the lines between tracts and from tract to vein ("septal") when absent."""
+    collagen_cross_linked_percent: float | None = Field(default=None, ge=0, le=100)
+    """Share of the scar that is cross-linked and lasts for months (%); 80 when absent."""
+    activated_stellate_percent: float | None = Field(default=None, ge=0, le=100)
+    """Share of the stellate cells that are myofibroblasts (%), which then lie where the scar is."""
+    senescent_percent: float | None = Field(default=None, ge=0, le=100)
+    """Share of the hepatocytes that no longer divide (%)."""
+
+    @model_validator(mode="after")
+    def _has_the_scar_it_describes(self) -> Self:
+        for name in ("collagen_pattern", "collagen_cross_linked_percent"):
+            if getattr(self, name) is not None and self.collagen_area_percent is None:
+                raise ValueError(f"{name} -> describes a scar: give collagen_area_percent as well")
         return self
 
 

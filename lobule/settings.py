@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from lobule.cohort import flat
 from lobule.errors import InputError, nearest, shown
 from lobule.keys import all_keys
 
@@ -121,10 +122,17 @@ def apply_settings(
     if not isinstance(settings, Mapping):
         raise InputError(f"settings = {shown(settings)} -> must be a mapping of dotted keys to values")
     changed = _copied(data)
+    if "cohort" in changed:
+        changed["cohort"] = flat(changed["cohort"])
     for key, value in settings.items():
         value = value.item() if hasattr(value, "item") else value
         first, *rest = str(key).split(".")
-        if first == "parameters" and rest:
+        _replace_draws(changed, str(key))
+        if first == "cohort" and rest and isinstance(value, Mapping):
+            changed["cohort"] = dict(changed.get("cohort", {})) | flat({".".join(rest): _copied(value)})
+        elif first == "cohort" and len(rest) > 1:
+            _set_of_draw(changed, ".".join(rest[:-1]).removeprefix("parameters."), rest[-1], value)
+        elif first == "parameters" and rest:
             changed["parameters"] = _parameters(changed) | {".".join(rest): value}
         elif first in model.model_fields:
             _set(changed, [first, *rest], value, str(key))
@@ -132,6 +140,25 @@ def apply_settings(
             _check_known(str(key), value, changed, model)
             changed["parameters"] = _parameters(changed) | {str(key): value}
     return changed
+
+
+def _replace_draws(data: dict[str, Any], key: str) -> None:
+    """Leave out what the cohort draws for `key` or below it: a setting takes its place."""
+    name = key.removeprefix("parameters.")
+    if isinstance(cohort := data.get("cohort"), Mapping):
+        kept = {k: v for k, v in cohort.items() if k != name and not k.startswith(f"{name}.")}
+        data["cohort"] = kept
+
+
+def _set_of_draw(data: dict[str, Any], name: str, part: str, value: Any) -> None:
+    """Set one key of the distribution of `name`."""
+    cohort = data.get("cohort") or {}
+    if not isinstance(cohort.get(name), Mapping):
+        hint = nearest(name, cohort)
+        raise InputError(
+            f"setting: cohort.{name}.{part} = {shown(value)} -> the cohort draws no {name}{hint}"
+        )
+    cohort[name][part] = value
 
 
 def _check_known(key: str, value: Any, data: dict[str, Any], model: type[BaseModel]) -> None:

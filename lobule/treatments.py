@@ -155,33 +155,38 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
         What happened, in words for the log.
     """
     body, levels = model.body, model.levels
+    weight = body.reference.body_weight
     match treatment:
         case MSCDose():
-            landed = model.population.infuse_msc(treatment, number, model.scale, model.seed, model.tick)
+            cells = treatment.amount(weight)
+            landed = model.population.infuse_msc(
+                treatment, cells, number, model.scale, model.seed, model.tick
+            )
             brought = landed * model.values["msc"].iron * model.scale * UMOL_PER_FMOL
             model.ledger.move("arrival", "msc", brought)
             if treatment.route == "intravenous":
-                levels.lung_msc += treatment.cells * model.values["msc"].lung_intravenous
-            return (
-                f"{treatment.cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
-            )
+                levels.lung_msc += cells * model.values["msc"].lung_intravenous
+            return f"{cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
         case EVDose():
             gain = model.values["drugs"].ev_portal_gain if treatment.route == "intraportal" else 1.0
-            levels.ev += treatment.particles * gain
-            return f"{treatment.particles:.3g} vesicles ({treatment.route})"
+            particles = treatment.amount(weight)
+            levels.ev += particles * gain
+            return f"{particles:.3g} vesicles ({treatment.route})"
         case Phlebotomy():
             return _draw_blood(model, treatment)
         case Transfusion():
-            iron = treatment.volume_ml * treatment.iron_mg_per_ml * 1000.0 * UMOL_PER_UG
+            volume = treatment.amount(weight)
+            iron = volume * treatment.iron_mg_per_ml * 1000.0 * UMOL_PER_UG
             model.ledger.move("transfusion", "red_cells", iron)
-            return f"{treatment.volume_ml:g} mL of red cells"
+            return f"{volume:g} mL of red cells"
         case ChelatorDose():
             mass = getattr(levels.values, f"{treatment.drug}_mass")
             volume = getattr(levels.values, f"{treatment.drug}_volume")
-            rise = treatment.mg_per_kg / mass * 1000.0 / volume
+            mg_per_kg = treatment.amount_per_kg(weight)
+            rise = mg_per_kg / mass * 1000.0 / volume
             if rise > 0.0:
                 levels.infusions.append([treatment.drug, rise / treatment.hours, treatment.hours])
-            return f"{treatment.mg_per_kg:g} mg/kg {treatment.drug}"
+            return f"{mg_per_kg:g} mg/kg {treatment.drug}"
         case ToxinDose():
             levels.ccl4 += treatment.dose
             return f"CCl4, {treatment.dose:g} mL/kg"
@@ -189,12 +194,11 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
             body.diet_percent = treatment.iron_percent
             return f"diet of {treatment.iron_percent:g} % iron"
         case AlcoholChange():
-            body.alcohol = treatment.grams_per_day
-            return (
-                f"{treatment.grams_per_day:g} g alcohol a day"
-                if treatment.grams_per_day
-                else "no more alcohol"
-            )
+            body.alcohol, body.alcohol_per_kg = treatment.grams_per_day or 0.0, 0.0
+            if treatment.is_per_kg:
+                body.alcohol_per_kg = treatment.stated
+            unit = "g/kg" if treatment.is_per_kg else "g"
+            return f"{treatment.stated:g} {unit} alcohol a day" if treatment.stated else "no more alcohol"
     raise TypeError(f"no such treatment: {treatment!r}")
 
 
@@ -203,10 +207,11 @@ def _draw_blood(model: Lobule, treatment: Phlebotomy) -> str:
     if body.haemoglobin / 10.0 < treatment.minimum_haemoglobin_g_per_dl:
         return f"no phlebotomy: haemoglobin {body.haemoglobin / 10.0:.1f} g/dL"
     blood_ml = body.reference.blood_volume
-    share = min(1.0, treatment.volume_ml / blood_ml)
+    volume = treatment.amount(body.reference.body_weight)
+    share = min(1.0, volume / blood_ml)
     for pool in ("red_cells", "plasma"):
         ledger.move(pool, "bleeding", ledger.pool[pool] * share)
-    return f"{treatment.volume_ml:g} mL of blood drawn"
+    return f"{volume:g} mL of blood drawn"
 
 
 def ev_inlet(particles: float, plasma_litres: float) -> float:

@@ -20,7 +20,7 @@ DT = st.floats(0.25, 24.0)
 
 def advance(b: Body, dt: float, hours: float, liver: LiverSigns) -> None:
     """Advance a body without a liver of its own by one step."""
-    b.settle(dt, b.release(dt, hours, True), liver)
+    b.settle(dt, b.release(dt, hours, True, liver.iron), liver)
 
 
 def body(age: float = 70.0, hfe: bool = False, species: str = "mouse") -> Body:

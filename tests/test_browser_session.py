@@ -228,6 +228,18 @@ def test_the_form_of_every_treatment_starts_with_a_dose_that_can_be_given(kind, 
     assert len(session.model.log) == 1
 
 
+def test_a_new_seed_is_another_subject_of_a_cohort():
+    ages = {"distribution": "uniform", "low": 30.0, "high": 90.0}
+    session = Session(load_case("hfe-mouse", {"tissue.lobules": 1, "cohort": {"subject.age_days": ages}}))
+    first = session.model.case.subject.age_days
+    session.treat([MSC])
+    session.step()
+    session.reset(seed=77)
+    assert session.model.case.subject.age_days != first and not session.model.case.cohort
+    session.reset(seed=1)
+    assert session.model.case.subject.age_days == first
+
+
 def test_a_player_plays_jumps_pauses_and_tells_what_went_wrong(session):
     shown = []
     player = Player(session, lambda: shown.append(session.hours))

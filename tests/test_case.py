@@ -200,6 +200,8 @@ def test_published_liver_iron_is_that_of_the_paper() -> None:
     assert {row.arm: (row.value, row.error) for row in liver} == {
         "wild type": (0.370, 0.087),
         "Hfe-/-": (1.660, 0.286),
+        "wild type, carbonyl iron": (2.124, 0.149),
+        "Hfe-/-, carbonyl iron": (2.523, 0.262),
     }
 
 

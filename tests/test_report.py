@@ -23,7 +23,9 @@ def test_healing_is_compared_with_the_day_of_the_last_dose():
     last = (1.0 + 7 * 3.5) * 24.0
     rise = np.where(hours <= last, hours / last, 1.0 - (hours - last) / (56.0 * 24.0))
     series = {"hours": hours, "age_days": 70.0 + hours / 24.0, "collagen_area_percent": 0.5 + 4.0 * rise}
-    (row,) = (r for r in comparisons(load_case("ccl4-mouse"), series) if "iredale" in r.source)
+    rows = [r for r in comparisons(load_case("ccl4-mouse"), series) if "iredale" in r.source]
+    row, end = (next(r for r in rows if r.when.startswith(day)) for day in ("28 d", "0 d"))
+    assert end.simulated == pytest.approx(4.5, abs=0.02)
     assert row.simulated == pytest.approx(0.5, abs=0.02) and row.z is None
 
 

@@ -55,7 +55,15 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["agents", "lobule", "experiments", "experiments/sweeps", "experiments/export"]
+    "folder",
+    [
+        "agents",
+        "lobule",
+        "experiments",
+        "experiments/sweeps",
+        "experiments/export",
+        "experiments/sensitivities",
+    ],
 )
 def test_architecture_names_every_module(folder: str) -> None:
     page = (DOCS / "architecture.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import solara
 
-from lobule.doses import Dose, Section, Treatment
+from lobule.doses import Dose, Section, Treatment, WeighedDose
 from lobule.experiments.browser.controls import Button, NumberField
 from lobule.experiments.browser.desk import Desk
 
@@ -25,10 +25,18 @@ WORDS = {
 #: the built-in cases (cells, blood of mice, CCl4), a session of phlebotomy in man (450 mL), deferasirox (20
 #: mg/kg), drinking of half effect (grams a day); the others assumed, to have something to change.
 USUAL: dict[str, dict[str, Any]] = {
-    "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg_per_kg": 30.0, "grams_per_day": 0.1},
-    "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg_per_kg": 30.0, "grams_per_day": 2.0},
-    "human": {"cells": 1e8, "particles": 1e12, "volume_ml": 450.0, "mg_per_kg": 20.0, "grams_per_day": 60.0},
+    "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg": 0.75, "grams_per_day": 0.1},
+    "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg": 12.0, "grams_per_day": 2.0},
+    "human": {"cells": 1e8, "particles": 1e12, "volume_ml": 450.0, "mg": 1500.0, "grams_per_day": 60.0},
 }
+_PER_KG = {
+    "mouse": (4e7, 4e11, 4.0, 30.0, 4.0),
+    "rat": (1e7, 3e11, 3.0, 30.0, 5.0),
+    "human": (1e6, 1e10, 6.0, 20.0, 0.8),
+}
+for _species, _amounts in _PER_KG.items():
+    _names = ("cells_per_kg", "particles_per_kg", "volume_ml_per_kg", "mg_per_kg", "grams_per_kg_per_day")
+    USUAL[_species] |= dict(zip(_names, _amounts, strict=True))
 for _usual in USUAL.values():
     _usual |= {"dose": 1.0, "iron_percent": 0.02}
 _SCHEDULE = tuple(Dose.model_fields)
@@ -39,31 +47,49 @@ def kinds() -> dict[str, type[Section]]:
     return {get_args(c.model_fields["kind"].annotation)[0]: c for c in get_args(get_args(Treatment)[0])}
 
 
-def fields(kind: str) -> dict[str, Any]:
-    """Return the fields of a treatment that the form asks for: its declared ones but the schedule."""
-    return {name: f for name, f in kinds()[kind].model_fields.items() if name not in (*_SCHEDULE, "kind")}
+def is_weighed(kind: str) -> bool:
+    """Return whether the dose can be given as a whole or per kilogram."""
+    return issubclass(kinds()[kind], WeighedDose)
 
 
-def initial(kind: str, species: str) -> dict[str, Any]:
+def usually_per_kg(kind: str) -> bool:
+    """Return whether the form of `kind` begins with a dose per kilogram: that of a drug."""
+    return kind == "chelator"
+
+
+def fields(kind: str, per_kg: bool | None = None) -> dict[str, Any]:
+    """Return the fields of a treatment that the form asks for: its declared ones but the schedule.
+
+    Of a dose that can be given both ways there is the one per kilogram, or the whole one, as `per_kg` says.
+    """
+    declared = kinds()[kind]
+    left_out = {*_SCHEDULE, "kind"}
+    if issubclass(declared, WeighedDose):
+        per_kg = usually_per_kg(kind) if per_kg is None else per_kg
+        left_out.add(declared.whole if per_kg else declared.per_kg)
+    return {name: f for name, f in declared.model_fields.items() if name not in left_out}
+
+
+def initial(kind: str, species: str, per_kg: bool | None = None) -> dict[str, Any]:
     """Return what the form of `kind` starts with."""
     start = {}
-    for name, field in fields(kind).items():
+    for name, field in fields(kind, per_kg).items():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
-        start[name] = (
-            field.default
-            if not field.is_required()
-            else choices[0]
-            if choices
-            else USUAL[species].get(name, 0.0)
-        )
+        if field.is_required() or field.default is None:
+            start[name] = choices[0] if choices else USUAL[species].get(name, 0.0)
+        else:
+            start[name] = field.default
     return start
 
 
 def label(name: str) -> str:
     """Return the words for a field."""
-    units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml": " (mL)", "_percent": " (%)"}
+    units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml_per_kg": " (mL/kg)", "_ml": " (mL)"}
+    units |= {"_percent": " (%)"}
     words = {
         "mg_per_kg": "dose (mg/kg)",
+        "mg": "dose (mg)",
+        "grams_per_kg_per_day": "grams per kg a day",
         "hours": "over (hours)",
         "dose": "dose (mL/kg)",
         "grams_per_day": "grams a day",
@@ -81,20 +107,30 @@ def TreatPane(desk: Desk, species: str) -> None:
     """Choose a treatment, its dose and who gets it, and give it."""
     kind, form = solara.use_reactive("msc"), solara.use_reactive(initial("msc", species))
     again, who = solara.use_reactive(False), solara.use_reactive("A")
+    per_kg = solara.use_reactive(usually_per_kg("msc"))
     every: solara.Reactive[float | None] = solara.use_reactive(7.0)
     frame = desk.frame.value
 
     def choose(value: str) -> None:
         new = next(key for key, words in WORDS.items() if words == value)
         kind.set(new)
+        per_kg.set(usually_per_kg(new))
         form.set(initial(new, species))
+
+    def weigh(value: bool) -> None:
+        per_kg.set(value)
+        kept = {name: entry for name, entry in form.value.items() if name in fields(kind.value, value)}
+        form.set({**initial(kind.value, species, value), **kept})
 
     solara.HTML(tag="h2", unsafe_innerHTML="Give something now")
     solara.Select(
         "Treatment", values=[WORDS[k] for k in kinds()], value=WORDS[kind.value], on_value=choose, dense=True
     )
-    for name, field in fields(kind.value).items():
-        Field(name, field, form).key(f"{kind.value} {name}")
+    for name, field in fields(kind.value, per_kg.value).items():
+        if name in form.value:
+            Field(name, field, form).key(f"{kind.value} {name}")
+    if is_weighed(kind.value):
+        solara.Checkbox(label="dose per kg of body weight", value=per_kg.value, on_value=weigh)
     solara.Checkbox(label="and again, regularly", value=again)
     if again.value:
         NumberField("Every (days)", every.value, every.set)

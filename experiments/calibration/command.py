@@ -49,11 +49,9 @@ def add_calibrate(add: Callable[..., argparse.ArgumentParser]) -> None:
 def calibrate(args: argparse.Namespace) -> int:
     """Calibrate, or say what it would be."""
     from lobule.experiments.calibration.calibrationfile import read_calibration
-    from lobule.experiments.cli import DONE, INTERRUPTED, SOME_FAILED, UsageError
+    from lobule.experiments.cli import DONE, INTERRUPTED, SOME_FAILED
     from lobule.experiments.sweeps.conduct import Workers
 
-    if sum(given is not None for given in (args.workers, args.cluster, args.slurm)) > 1:
-        raise UsageError("lobule calibrate", "--workers, --cluster and --slurm -> choose one of them")
     calibration = read_calibration(args.file)
     who = Workers.of(args.workers, args.cluster, args.slurm)
     if args.dry_run:

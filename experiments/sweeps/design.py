@@ -137,10 +137,27 @@ def _samples(axes: Mapping[str, Sampled], root: int) -> dict[str, list[float]]:
                 "all samples of a sweep are drawn together"
             )
     _check_number(first, method, number)
-    ends = {key: interval(key, axis) for key, axis in axes.items()}
-    unit = _UNIT[method](len(axes), number, root)
+    return placed(axes, _UNIT[method](len(axes), number, root))
+
+
+def placed(axes: Mapping[str, Sampled], unit: NDArray[np.float64]) -> dict[str, list[float]]:
+    """Return the values of each key for points of the unit cube.
+
+    Parameters
+    ----------
+    axes : mapping of str to Sampled
+        The keys and their intervals.
+    unit : ndarray, shape (n, len(axes))
+        Places in the intervals, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If an interval is wrong.
+    """
     columns = {}
-    for (key, (low, high)), share in zip(ends.items(), unit.T, strict=True):
+    for key, share in zip(axes, unit.T, strict=True):
+        low, high = interval(key, axes[key])
         if axes[key].scale == "log":
             values = np.exp(np.log(low) + share * (np.log(high) - np.log(low)))
         else:
@@ -175,7 +192,8 @@ def interval(key: str, axis: Sampled) -> tuple[float, float]:
     declared = declared_of(key)
     for end, value in (("low", axis.low), ("high", axis.high)):
         if value is None and declared is None:
-            raise InputError(f"{key} -> needs {end}: only declared parameters have a range of their own")
+            words = "only declared parameters have a range of their own"
+            raise InputError(f"{key} -> needs {end}: {words}{nearest(key, declared_parameters())}")
         if value is not None and not (
             isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         ):
@@ -222,8 +240,8 @@ def _sobol(width: int, number: int, root: int) -> NDArray[np.float64]:
     return np.asarray(qmc.Sobol(width, rng=root).random(number))
 
 
-def _morris(width: int, number: int, root: int) -> NDArray[np.float64]:
-    """Return trajectories of `width` + 1 points each, shape (number (width + 1), width)."""
+def trajectories(width: int, number: int, root: int) -> NDArray[np.float64]:
+    """Return trajectories of `width` + 1 points of the unit cube each, shape (number (width + 1), width)."""
     jump = MORRIS_LEVELS // 2  # levels; of four, a jump of two
     rows = []
     for trajectory in range(number):
@@ -236,12 +254,19 @@ def _morris(width: int, number: int, root: int) -> NDArray[np.float64]:
     return np.asarray(rows) / (MORRIS_LEVELS - 1)
 
 
-_UNIT = {"latin-hypercube": _latin_hypercube, "sobol": _sobol, "morris": _morris}
+_UNIT = {"latin-hypercube": _latin_hypercube, "sobol": _sobol, "morris": trajectories}
 
 
 #: Units of the keys of a case by how they end, the longer ends first.
 ENDINGS = {
+    "grams_per_kg_per_day": "g/kg/d",
+    "grams_per_day": "g/d",
+    "cells_per_kg": "cells/kg",
+    "particles_per_kg": "particles/kg",
+    "ml_per_kg": "mL/kg",
     "mg_per_kg": "mg/kg",
+    "mg_per_g": "mg/g",
+    "mg": "mg",
     "mg_per_ml": "mg/mL",
     "g_per_dl": "g/dL",
     "percent": "%",

@@ -69,7 +69,7 @@ def draw_sweep(results: Results) -> list[Path]:
         old.unlink()
     name = results.plans[0].name
     final = results.final()
-    keys = [key for key in results.keys if final[key].nunique() > 1][:MOST_KEYS]
+    keys = [key for key in results.varied if final[key].nunique() > 1][:MOST_KEYS]
     drawn = [style.write(time_courses(results, title=f"{name}: time courses"), target / "courses.png")]
     for key in keys:
         figure = response_curves(final, key, title=f"{name}: response to {key}")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lobule.case import Case, load_case
 from lobule.errors import InputError
-from lobule.experiments.identity import case_hash, code_version, id_of
+from lobule.experiments.identity import case_hash, code_version, id_of, run_id
 from lobule.experiments.sweeps.design import Point
 
 FORMAT = 1
@@ -82,6 +82,7 @@ class Plan:
         self.root, self.days = root, days
         self._has_doses = any(key.startswith("treatments.") for key in self.keys)
         self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
+        self._draws = any(arm.case.cohort for arm in self.arms)
         self._rows: list[PlannedRun] | None = None
         self.code = code_version()
         self.resolved = lru_cache(maxsize=256)(self._resolved)
@@ -106,10 +107,14 @@ class Plan:
                 places.setdefault((case, point.sample), (arm, number))
         seeds = [replicate_seed(self.root, number) for number in self.replicates]
         return [
-            PlannedRun(id_of(case, seed), arm, point, number, seed, sample)
+            PlannedRun(self._name(case, arm, point, seed), arm, point, number, seed, sample)
             for number, seed in zip(self.replicates, seeds, strict=True)
             for (case, sample), (arm, point) in places.items()
         ]
+
+    def _name(self, case: str, arm: int, point: int, seed: int) -> str:
+        """Return the name of a run of the case with hash `case`, which stands at `arm` and `point`."""
+        return run_id(self.resolved(arm, point), seed) if self._draws else id_of(case, seed)
 
     def settings(self, arm: int, point: int) -> dict[str, Any]:
         """Return what the runs of `arm` at `point` are given, of the keys that mean something there."""
@@ -124,8 +129,8 @@ class Plan:
             raise InputError(f"{self.label}: {error}" if self.label else str(error)) from None
 
     def case(self, run: PlannedRun) -> Case:
-        """Return the case of a run."""
-        return self.resolved(run.arm, run.point)
+        """Return the case of a run; of a cohort, that of its subject."""
+        return self.resolved(run.arm, run.point).for_subject(run.seed)
 
     def labels(self, run: PlannedRun) -> dict[str, Any]:
         """Return what tells a run from the others; None for a key that means nothing to it."""

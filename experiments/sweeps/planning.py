@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from lobule.case import Case, load_case
 from lobule.errors import InputError, shown
-from lobule.experiments.sweeps.design import Axis, Sampled, Values, count, design
+from lobule.experiments.sweeps.design import Axis, Point, Sampled, Values, count, design
 from lobule.experiments.sweeps.plan import Arm, Plan, applies
 
 MOST_RUNS = 1_000_000
@@ -20,9 +20,10 @@ CaseLike = str | PathLike[str] | Case
 UNVARIED = {
     "seed": "is not varied by itself: replicates (in a script seeds) are runs with other seeds, "
     "and seed at the top of the file (in a script root) changes them all",
+    "cohort": "is not varied as a whole: give each an arm of its own, or vary keys of its distributions",
     "tissue.map": "is not varied: give each map a case of its own, or an arm of the sweep file",
     **dict.fromkeys(
-        ("format", "name", "title", "description", "evidence", "tissue.agents"),
+        ("format", "name", "title", "description", "evidence", "drawn", "tissue.agents"),
         "cannot be varied: it does not change the run",
     ),
 }
@@ -39,6 +40,7 @@ def make_plan(
     days: float | None = None,
     root: int = 1,
     label: str = "",
+    points: Callable[[Mapping[str, Axis], int], Sequence[Point]] = design,
 ) -> Plan:
     """Return the plan of a sweep.
 
@@ -62,6 +64,8 @@ def make_plan(
         The seed that all seeds come from.
     label : str
         What messages about a wrong value begin with.
+    points : callable
+        Returns the points for what each key takes and the root.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def make_plan(
             raise InputError(f"{key} -> means nothing to any arm")
     if (number := count(axes) * len(numbers) * len(branches)) > MOST_RUNS:
         raise InputError(f"{name} -> plans {number:,} runs; at most {MOST_RUNS:,} are possible")
-    plan = Plan(name, branches, list(axes), design(axes, root), numbers, root, days, label)
+    plan = Plan(name, branches, list(axes), points(axes, root), numbers, root, days, label)
     plan.notes()
     return plan
 

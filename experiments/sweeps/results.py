@@ -44,7 +44,9 @@ class Results:
 
     def __init__(self, store: Store, plans: Sequence[Plan], damaged: Sequence[Path] = ()) -> None:
         self.store, self.plans, self._damaged = store, _widest(plans), damaged
-        self.keys = list(dict.fromkeys(key for plan in self.plans for key in plan.keys))
+        varied = [key for plan in self.plans for key in plan.keys]
+        drawn = [key for plan in self.plans for arm in plan.arms for key in arm.case.cohort]
+        self.varied, self.keys = list(dict.fromkeys(varied)), list(dict.fromkeys(varied + drawn))
         sampled = any(point.sample is not None for plan in self.plans for point in plan.points)
         first = ["run", *["sweep"] * (len(self.plans) > 1), "case", "arm"]
         self._names = [*first, *["sample"] * sampled, *self.keys, "replicate", "seed"]

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from lobule.case import builtin_cases
 from lobule.casefile import explain_errors, read_toml
+from lobule.cohort import DRAW_KEYS
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.sweeps.design import (
@@ -225,10 +226,21 @@ def leaves(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
     """Yield the dotted key and value of everything in nested tables, those that describe an axis whole."""
     for key, value in table.items():
         name = f"{before}.{key}" if before else str(key)
-        if isinstance(value, Mapping) and value and not AXIS_KEYS & set(value):
+        if isinstance(value, Mapping) and value and not _is_whole(name, value):
             yield from leaves(value, name)
         else:
             yield name, value
+
+
+def _is_whole(name: str, value: Mapping[str, Any]) -> bool:
+    """Return whether a table describes an axis or a distribution, rather than holding further keys.
+
+    Distributions have ends as axes have: in a cohort only a table below one of their keys is an axis.
+    """
+    if "distribution" in value:
+        return True
+    is_of_cohort = name.startswith("cohort.") and name.rsplit(".", 1)[-1] not in DRAW_KEYS
+    return bool(AXIS_KEYS & set(value)) and not is_of_cohort
 
 
 def _axes(table: SweepFile, label: str) -> Iterator[tuple[str, Axis]]:

@@ -187,7 +187,10 @@ def draw_scores(rows: Sequence[Row]) -> Figure:
 def _score(ax: Axes, y: int, row: Row) -> None:
     """Draw one line of the z-scores."""
     z, colour = row.score.z, style.BLUE if row.score.passed else style.VERMILION
-    look = {"color": colour, "markerfacecolor": "white" if row.value.use == "fitted" else colour}
+    look: dict[str, Any] = {
+        "color": colour,
+        "markerfacecolor": "white" if row.value.use == "fitted" else colour,
+    }
     at, mark, words = (
         0.0,
         "s",

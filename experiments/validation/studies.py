@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lobule.errors import InputError
-from lobule.experiments.evidence import Evidence, Value, read_evidence
+from lobule.errors import InputError, nearest, shown
+from lobule.experiments.evidence import Evidence, Value, data_sets, read_evidence
 from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.design import Point
 from lobule.experiments.sweeps.finished import Run
@@ -16,11 +16,30 @@ from lobule.experiments.validation.measures import Course, Simulated, simulated
 
 ROOT = 1
 """Root of the seeds of every validation."""
+SEEDS, QUICK = 20, 3
+"""Runs of each arm, and of a quick look."""
+MOST_SEEDS = 10_000
 
 
 def arm_name(data_set: str, arm: str) -> str:
     """Return the name of an arm among those of all data sets."""
     return f"{data_set}: {arm}"
+
+
+def with_targets(names: Sequence[str]) -> list[str]:
+    """Return the data sets asked for, or all that have targets when none is named.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set, or it has no targets.
+    """
+    known = [name for name in data_sets() if read_evidence(name).targets]
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known)
+            raise InputError(f"{shown(name)} -> no data set with targets; there are {', '.join(known)}{hint}")
+    return list(dict.fromkeys(names)) or known
 
 
 def study_plan(
@@ -51,6 +70,8 @@ def study_plan(
     InputError
         If a data set or one of its cases is wrong.
     """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise InputError(f"seeds = {seeds} -> must be a whole number from 1 to {MOST_SEEDS}")
     arms = []
     for entry in names:
         evidence = entry if isinstance(entry, Evidence) else read_evidence(entry)

@@ -124,7 +124,14 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
         table.writerow(HEADER)
         for row in rows:
             value, found, result = row.value, row.simulated, row.score
-            about = [row.evidence.name, value.arm, value.against, value.measure, value.readout, when(value)]
+            about: list[object] = [
+                row.evidence.name,
+                value.arm,
+                value.against,
+                value.measure,
+                value.readout,
+                when(value),
+            ]
             about += [value.use, value.grade, value.unit, value.value, value.error, value.error_kind, value.n]
             got = [found.mean, found.error, len(found.values), result.z, result.inside, result.passed]
             table.writerow([*about, *got, value.source])

@@ -1,0 +1,1 @@
+"""Which parameters matter: designs of runs, indices with intervals, pictures."""
