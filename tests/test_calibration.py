@@ -249,7 +249,7 @@ BAD = {
     ZHOU + "particles = 3\n" + HFE: "particles = 3 -> ",
     ZHOU + "partikles = 30\n" + HFE: 'no such key; did you mean "particles"',
     ZHOU + "[settings]\ntissue.lobule = 1\n" + HFE: "tissue.lobule",
-    ZHOU + '[settings]\n"clock.phases" = [{ days = 5, step_hours = 24 }]\n' + HFE: "outside the run",
+    ZHOU + '[settings]\n"clock.phases" = [{ days = 40, step_hours = 24 }]\n' + HFE: "outside the run",
 }
 
 
@@ -315,7 +315,7 @@ def test_the_example_is_a_calibration():
     file = Path(__file__).parents[1] / "experiments" / "examples" / "calibrate_iron.toml"
     found = read_calibration(file)
     assert [prior.key for prior in found.priors] == ["body.hfe_response", "body.diet_power"]
-    assert len(found.targets) == 2 and len(found.plan.runs) == 2
+    assert len(found.targets) == len(found.plan.runs) == 3
 
 
 def test_the_file_of_the_page_is_a_calibration(tmp_path: Path):
