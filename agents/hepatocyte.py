@@ -22,6 +22,10 @@ COLUMNS = {
     "redox": Column("float64", "fold", 1.0, "oxidant load over antioxidant capacity, 1 in health"),
     "antioxidant": Column("float64", "-", 1.0, "antioxidant capacity (glutathione, GPX4), 1 in health"),
     "peroxide": Column("float64", "-", 0.0, "peroxidised membrane lipid"),
+    "dna_damage": Column("float64", "fold", 1.0, "oxidised bases of the DNA over those of a normal cell"),
+    "mutations": Column(
+        "float64", "-", 0.0, "mutations beyond a healthy cell's: at each division its damage above 1"
+    ),
     "senescent": Column("uint8", "-", 0, "1 when the cell no longer divides"),
     "cycle": Column("float64", "h", -1.0, "time since the cell committed to division, -1 when it has not"),
 }
@@ -32,6 +36,7 @@ PARAMETERS = Parameters(
     volume=Parameter(5.4, "pL", 3.4, 10.0, "cytoplasm of one hepatocyte", "derived: 77 % of tissue volume per hepatocyte (Weibel 1969)", {"human": 6.1, "rat": 6.3}),
     uptake_clearance=Parameter(0.262, "pL/s", 0.05, 0.6, "NTBI clearance of one cell", "derived: 90 % single-pass extraction in vivo at the plasma flow of one hepatocyte; 58-75 % in haemoglobin-free perfusion at higher flow (Brissot 1985)", {"human": 0.205, "rat": 0.24}),
     uptake_km=Parameter(1.25, "uM", 1.1, 22.0, "NTBI for half-maximal uptake", "Barisani 1995, rat hepatocytes"),
+    ntbi_highest=Parameter(10.0, "uM", 5.0, 200.0, "NTBI of portal blood above which hepatocytes count as saturated and other tissue takes the rest", "assumed: 8 times uptake_km, and the highest assayed in thalassaemia major (1-10 uM)"),
     uptake_hfe_factor=Parameter(1.0, "-", 1.0, 2.0, "NTBI clearance of Hfe-/- cells over wild type", "1: liver perfusion in vivo is already flow-limited; cultured Hfe-/- cells take up 1.9 times as much (Chua 2004)"),
     uptake_saturation=Parameter(450.0, "fmol", 100.0, 1000.0, "own iron that halves NTBI uptake", "assumed (15-35 pg); iron-loaded cells take up less (Chua 2006)"),
     transferrin_saturation_iron=Parameter(60.0, "fmol", 10.0, 500.0, "own iron that halves the share in transferrin iron", "assumed: transferrin receptor falls with cell iron"),
@@ -65,6 +70,9 @@ PARAMETERS = Parameters(
     leak_half_life=Parameter(3.0, "h", 0.5, 12.0, "half-life of the alarm signals still held in a cell that has burst", "assumed: passive release of HMGB1 takes hours"),
     necrosis_tgfb=Parameter(60.0, "ag", 0.0, 500.0, "latent TGF-b activated at one dying cell", "assumed"),
     toxin_hazard=Parameter(0.16, "1/h", 0.0, 1.0, "necrosis of a CYP2E1-rich cell at unit carbon tetrachloride", "set so that about a tenth of hepatocytes die after one dose (10-20 % wanted)"),
+    hepatitis_lytic=Parameter(0.5, "-", 0.0, 1.0, "share of the deaths of chronic hepatitis that are lytic", "assumed; ALT is then about 60 IU/L in man at 0.2 % of hepatocytes a day"),
+    interface_hepatitis=Parameter(2.0, "-", 1.0, 10.0, "hazard of viral hepatitis at the portal tract over that at the central vein", "assumed: all zones, with interface hepatitis"),
+    central_hepatitis=Parameter(4.0, "-", 1.0, 20.0, "hazard of metabolic hepatitis at the central vein over that at the portal tract", "assumed: ballooning and early scar lie in zone 3"),
     cyp2e1_edge=Parameter(0.67, "-", 0.4, 0.9, "portal-central coordinate of half-maximal CYP2E1", "zone 3"),
     cyp2e1_width=Parameter(0.05, "-", 0.01, 0.2, "width of that edge", "assumed"),
 )  # fmt: skip
@@ -223,11 +231,13 @@ def decide_deaths(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def enter_cycle(dt, seed, tick, p, b_division, key, site, senescent, cycle, neighbours, vacant):  # type: ignore[no-untyped-def]
-    """Advance the cell cycle; a cell commits at its division rate times the vacancy around it.
+def enter_cycle(dt, seed, tick, p, b_division, demand, key, site, senescent, cycle, neighbours, vacant):  # type: ignore[no-untyped-def]
+    """Advance the cell cycle; a cell commits at its division rate times the vacancy around it, or the demand.
 
     Parameters
     ----------
+    demand : float
+        Commitment that the whole liver asks for, over the division rate; 0 in a whole liver.
     neighbours : ndarray of int32, shape (n_sites, 8)
         Neighbour sites, -1 where there is none.
     vacant : ndarray of uint8, shape (n_sites,)
@@ -242,8 +252,8 @@ def enter_cycle(dt, seed, tick, p, b_division, key, site, senescent, cycle, neig
                 free += 1
         if cycle[i] >= 0.0:
             cycle[i] += dt
-        elif free > 0 and senescent[i] == 0:
-            hazard = b_division[i] * min(1.0, free / p.full_vacancy)
+        elif (free > 0 or demand > 0.0) and senescent[i] == 0:
+            hazard = b_division[i] * max(demand, min(1.0, free / p.full_vacancy))
             waits = -np.log(1.0 - uniform(seed, DIVISION, tick, key[i], zero))
             if waits < hazard * dt:
                 cycle[i] = dt - waits / hazard

@@ -13,7 +13,10 @@ RESTING, M1, M2 = 0, 1, 2
 KUPFFER, RECRUITED = 0, 1
 
 COLUMNS = {
-    "iron": Column("float64", "fmol", 0.0, "iron in the cell"),
+    "iron": Column("float64", "fmol", 0.0, "all iron in the cell"),
+    "stored": Column(
+        "float64", "fmol", 0.0, "iron in ferritin and haemosiderin that is slow to leave, part of iron"
+    ),
     "lineage": Column("uint8", "-", 0, "0 resident Kupffer cell, 1 recruited monocyte"),
     "polarisation": Column("uint8", "-", 0, "0 resting, 1 M1 (inflammatory), 2 M2 (restorative)"),
     "engulfed": Column("float64", "bodies", 0.0, "dead cells still being digested"),
@@ -30,7 +33,11 @@ PARAMETERS = Parameters(
     m2_half_life=Parameter(4.0, "d", 1.0, 10.0, "half-life of a recruited M2 cell", "recalled: monocyte-derived cells stay 3-7 d"),
     calming_half_life=Parameter(4.0, "d", 1.0, 10.0, "half-time in which an M2 Kupffer cell comes to rest", "assumed"),
     renewal_half_time=Parameter(10.0, "d", 3.0, 60.0, "half-time in which Kupffer cells make up lost numbers", "assumed: they renew themselves (Bouwens 1986)"),
-    release_half_life=Parameter(0.9, "d", 0.2, 10.0, "half-life of macrophage iron at normal hepcidin", "derived: spleen 22 ug at a flux of 17 ug/day, mouse; 7-10 d at high hepcidin assumed", {"human": 3.0}),
+    release_half_life=Parameter(0.9, "d", 0.2, 10.0, "half-life of macrophage iron at normal hepcidin", "derived: spleen 22 ug at a flux of 17 ug/day, mouse; man assumed", {"human": 3.0}),
+    release_power=Parameter(2.0, "-", 1.0, 3.0, "power of ferroportin in the release of macrophage iron", "macrophages answer to hepcidin more than the gut does (Chaston 2008, recalled); set so that the half-life in man is about 1 d in haemochromatosis and 7-10 d at high hepcidin (assumed)"),
+    store_threshold=Parameter(25.0, "fmol", 10.0, 200.0, "iron in passing above which a macrophage stores", "assumed: more than a healthy cell holds after a dead hepatocyte; it has 6-10 fmol, in man 22", {"human": 60.0}),
+    store_half_time=Parameter(3.0, "d", 0.2, 10.0, "half-time in which iron in passing above it is stored", "assumed: ferritin is made within days; man set to a large share of Kupffer cells after a year of transfusions (about 40 % is expected)", {"human": 1.0}),
+    store_half_life=Parameter(60.0, "d", 20.0, 1000.0, "half-life of stored iron at normal hepcidin", "assumed: stores of iron dextran last for months and are ever less available (man, Henderson and Hillman 1969); rodents three times as fast, as in release_half_life", {"human": 180.0}),
     recruited_iron=Parameter(1.0, "fmol", 0.0, 20.0, "iron of an arriving monocyte, from the marrow", "assumed"),
     appetite=Parameter(0.1, "bodies/h", 0.02, 0.3, "dead cells that one macrophage can take up", "recalled: 1-3 a day"),
     debris_half_life=Parameter(12.0, "h", 4.0, 48.0, "half-life of debris that no macrophage takes, carried off by blood", "assumed: hours"),
@@ -82,8 +89,8 @@ class Macrophage(Cell):
 
 
 @kernel
-def recycle(dt, p, ferroportin, gained, iron, released):  # type: ignore[no-untyped-def]
-    """Add the iron of engulfed red cells to each cell and release iron to plasma.
+def recycle(dt, p, ferroportin, gained, iron, stored, released):  # type: ignore[no-untyped-def]
+    """Add the iron of engulfed red cells to each cell, store what is too much and release iron to plasma.
 
     Parameters
     ----------
@@ -91,14 +98,27 @@ def recycle(dt, p, ferroportin, gained, iron, released):  # type: ignore[no-unty
         Ferroportin under hepcidin, 1 in health.
     gained : float
         Iron that each cell takes up in the step, fmol.
+    iron, stored : ndarray, shape (n,)
+        All iron of the cell, and the part in slow stores, fmol.
     released : ndarray, shape (n,)
         Written: iron that left to plasma, fmol.
     """
-    rate = np.log(2.0) / (24.0 * p.release_half_life) * ferroportin
+    per_day = np.log(2.0) / 24.0 * dt
+    opened = ferroportin**p.release_power
+    out, put = per_day / p.release_half_life * opened, per_day / p.store_half_time
+    back = per_day / p.store_half_life * opened
+    back /= 1.0 + back
+    put *= 1.0 - back
     for i in range(iron.size):
         full = iron[i] + gained
-        released[i] = full * (1.0 - 1.0 / (1.0 + dt * rate))
+        # implicit, first as if nothing were stored
+        supply = full - stored[i] + back * stored[i]
+        passing = supply / (1.0 + out)
+        if passing > p.store_threshold:
+            passing = (supply + put * p.store_threshold) / (1.0 + out + put)
+        released[i] = out * passing
         iron[i] = full - released[i]
+        stored[i] = max(0.0, iron[i] - passing)
 
 
 @kernel

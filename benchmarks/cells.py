@@ -138,6 +138,7 @@ class Ours:
             **self.outputs,
             **{name: table[name] for name in table.names},
             **{f"b_{name}": values for name, values in b.items()},
+            "demand": 0.0,
             "b_export": b["iron_export"],
             "b_load": b["oxidative_load"],
             "b_recovery": b["antioxidant_recovery"],

@@ -23,6 +23,8 @@ POOLS = {
     "other": ("other tissue", "#c9c4b8"),
     "spleen": ("spleen", "#8a6a9e"),
     "plasma": ("plasma", style.YELLOW),
+    "dextran": ("injected iron dextran", "#b5651d"),
+    "sucrose": ("injected iron sucrose", "#d9a066"),
     "inflow": ("in transit to plasma", "#8c8c3a"),
     "hepatocytes": ("hepatocytes", "#1f5199"),
     "macrophages": ("liver macrophages", style.GREEN),

@@ -84,9 +84,7 @@ PANELS = (
 )
 
 #: What stands in the last place when no MSC were given.
-PRESSURE = Panel(
-    "Portal pressure gradient", "mmHg", (Line("portal_pressure_gradient_mmhg", "", style.VERMILION),)
-)
+PRESSURE = Panel("Portal pressure gradient (HVPG)", "mmHg", (Line("hvpg_mmhg", "", style.VERMILION),))
 
 #: Least frames of the value axis; the others begin at zero.
 FRAME = {"Transferrin saturation": (0.0, 100.0), "Haemoglobin": (10.0, 17.0), "Collagen": (0.0, 2.0)}
@@ -105,6 +103,7 @@ NORMAL: dict[str, dict[str, tuple[float, float]]] = {
         "hepcidin_ng_per_ml": (29.0, 254.0),  # men, Ganz 2008
         "haemoglobin_g_per_dl": (13.0, 17.5),  # men
         "alt_iu_per_l": (7.0, 40.0),
+        "hvpg_mmhg": (1.0, 5.0),
     },
 }
 

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from lobule.case import Case
 from lobule.cohort import drawn_values, in_words
 from lobule.doses import (
+    LARGEST_TOXIN,
     AlcoholChange,
     ChelatorDose,
     DietChange,
     EVDose,
+    Hepatectomy,
+    HepatitisChange,
+    IronInjection,
     MSCDose,
     Phlebotomy,
     ToxinDose,
@@ -41,7 +45,7 @@ ROUTES = {
     "intravenous": "into a peripheral vein",
     "intrahepatic": "into the liver tissue",
 }
-TOXINS = {"ccl4": "carbon tetrachloride"}
+TOXINS = {"ccl4": "carbon tetrachloride", "thioacetamide": "thioacetamide"}
 LABELS = {
     "stellate": "stellate cells",
     "msc": "mesenchymal stem cells",
@@ -96,6 +100,8 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             what = f"{_short(dose)} extracellular vesicles {ROUTES[dose.route]}"
         case Phlebotomy():
             limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
+            if dose.minimum_ferritin_ug_per_l is not None:
+                limit += f" or ferritin below {dose.minimum_ferritin_ug_per_l:g} ug/L"
             what = f"phlebotomy of {dose.stated:g} mL{_each_kg(dose)}, {limit}"
         case Transfusion():
             iron, each = dose.stated * dose.iron_mg_per_ml, _each_kg(dose)
@@ -103,12 +109,20 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
         case ChelatorDose():
             what = f"{dose.drug}, {dose.stated:g} mg{_each_kg(dose)} over {count(dose.hours, 'hour')}"
         case ToxinDose():
-            what = f"{TOXINS[dose.agent]}, {dose.dose:g} mL/kg"
+            what = f"{TOXINS[dose.agent]}, {dose.dose:g} {LARGEST_TOXIN[dose.agent][0]}"
         case DietChange():
             what = f"a diet with {dose.iron_percent:g} % iron from then on"
         case AlcoholChange():
             grams = f"{dose.stated:g} g{_each_kg(dose)} of alcohol a day from then on"
             what = grams if dose.stated else "no alcohol from then on"
+        case IronInjection():
+            what = f"{dose.stated:g} mg{_each_kg(dose)} of iron injected as iron {dose.compound}"
+        case HepatitisChange():
+            activity = dose.hazard_percent_per_day
+            what = f"{dose.cause} hepatitis that kills {activity:g} % of hepatocytes a day from then on"
+            what = what if activity else f"no {dose.cause} hepatitis from then on"
+        case Hepatectomy():
+            what = f"{100.0 * dose.share:g} % of the liver cut off"
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
     times = len(dose.due_hours(end_hours))

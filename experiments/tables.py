@@ -42,6 +42,8 @@ POOL_MEANING = {
     "marrow": "iron on its way into new red cells",
     "spleen": "red cells being taken apart",
     "other": "all other tissue",
+    "dextran": "injected iron dextran that still circulates",
+    "sucrose": "injected iron sucrose that still circulates",
     "hepatocytes": "hepatocytes, all stores",
     "macrophages": "macrophages of the liver",
     "msc": "mesenchymal stem cells in the liver",

@@ -8,7 +8,7 @@ from typing import Any
 
 from lobule.agents.declare import Parameter, Parameters
 from lobule.agents.jit import kernel
-from lobule.ledger import Ledger
+from lobule.ledger import COMPOUNDS, Ledger
 from lobule.subjects import Growth, Reference
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_UG
 
@@ -40,6 +40,9 @@ BODY = Parameters(
     overflow_power=Parameter(2.7, "-", 2.0, 4.0, "steepness of the overflow above it", "derived from the 2.5-fold NTBI of Hfe-/- mice (Chua 2004)"),
     overflow_liver=Parameter(0.92, "-", 0.6, 1.0, "share of the overflow that the liver takes", "assumed: pancreas, heart and others take the rest; 85 % of the extra iron of Hfe-/- mice ends in the liver; man: liver share of stores 0.555 (10.6 mg/kg per mg/g, Angelucci 2000)", {"human": 0.8}),
     liver_recycling=Parameter(0.35, "-", 0.2, 0.8, "share of old red cells that end in Kupffer cells", "spleen 36 %, liver 19 % of damaged cells, mouse; 0.8 after splenectomy"),
+    dextran_half_life=Parameter(6.0, "h", 1.0, 72.0, "half-life of injected iron dextran in plasma, until macrophages have it", "rodents assumed; man 5 to more than 20 h (label of INFeD)", {"human": 12.0}),
+    sucrose_half_life=Parameter(3.0, "h", 0.5, 12.0, "half-life of injected iron sucrose in plasma", "rodents assumed; man 5-6 h (recalled)", {"human": 5.3}),
+    injection_liver=Parameter(0.8, "-", 0.3, 0.95, "share of injected iron that liver macrophages take", "assumed: those of the spleen take the rest; particles go to the liver by 60-90 %"),
     spleen_release_half_life=Parameter(0.9, "d", 0.2, 10.0, "half-life of splenic iron at normal hepcidin", "derived: spleen 22 ug at 17 ug/day", {"human": 1.6}),
     hepcidin_half_life=Parameter(10.0, "h", 2.0, 22.0, "half-life of hepcidin", "0.07 /h in a published model"),
     ferroportin_half_life=Parameter(12.5, "h", 6.0, 24.0, "half-life of the response of ferroportin", "0.055 /h, liver (Enculescu)"),
@@ -47,7 +50,7 @@ BODY = Parameters(
     hepcidin_stores=Parameter(0.5, "-", 0.1, 0.9, "share of hepcidin that answers to liver iron (BMP6)", "assumed; the rest answers to transferrin iron"),
     stores_half=Parameter(2.0, "-", 0.5, 5.0, "liver iron over normal at which that answer is half", "assumed"),
     hepcidin_il6=Parameter(4.0, "-", 0.0, 20.0, "largest rise of hepcidin by interleukin 6", "assumed"),
-    il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half that rise", "recalled: 1-5"),
+    il6_half=Parameter(5.0, "ng/mL", 0.5, 20.0, "interleukin 6 for half the rise of hepcidin and of ferritin", "recalled: 1-5"),
     alcohol_half=Parameter(10.0, "g/kg/d", 0.3, 30.0, "drinking that counts as 1: at which its effects on hepcidin and macrophages are half of their largest", "assumed: mice take up to 20; man: 60 g a day, where harm begins; rodents burn ethanol some ten times as fast", {"rat": 8.0, "human": 0.8}),
     hepcidin_alcohol=Parameter(1.0, "-", 0.0, 1.0, "largest share of hepcidin that drinking takes away", "assumed, so that it is halved at alcohol_half; alcohol lowers hepcidin in mice and drinkers (Harrison-Findik 2006, recalled)"),
     liver_share_of_stores=Parameter(0.85, "-", 0.3, 1.0, "share of excess iron that the liver holds in a subject that starts a run with a given liver iron", "assumed: 85 % of the extra iron of Hfe-/- mice ends in the liver; man: 5.9 of the 10.6 mg/kg per mg/g of Angelucci 2000", {"human": 0.555}),
@@ -59,7 +62,9 @@ BODY = Parameters(
     alt_baseline=Parameter(35.0, "IU/L", 5.0, 60.0, "ALT in health", "FVB colony 35 +/- 12", {"human": 9.0}),
     alt_gain=Parameter(22000.0, "IU/L d", 10000.0, 60000.0, "rise of ALT per fraction of hepatocytes lysed a day", "derived: 57 U/g and the half-life below; man 48,457", {"human": 48457.0}),
     alt_half_life=Parameter(6.5, "h", 4.0, 50.0, "half-life of ALT in plasma", "recalled: 5-8 h, mouse; man 47 h", {"human": 47.5}),
-    ferritin_per_liver_iron=Parameter(125.0, "ug/L per mg/g", 50.0, 300.0, "serum ferritin per liver iron", "recalled: 100-150 in HFE, 150-200 in thalassaemia"),
+    ferritin_per_liver_iron=Parameter(125.0, "ug/L per mg/g", 50.0, 300.0, "serum ferritin per liver iron", "recalled: 100-150 in haemochromatosis; rodents: assumed alike"),
+    thalassaemia_ferritin=Parameter(175.0, "ug/L per mg/g", 50.0, 400.0, "the same in transfused thalassaemia major", "recalled: 150-200"),
+    ferritin_il6=Parameter(3.0, "-", 0.0, 20.0, "largest rise of serum ferritin by interleukin 6, over that without", "assumed: an acute-phase protein, several-fold in inflammation"),
 )  # fmt: skip
 
 
@@ -88,6 +93,11 @@ def _level_plasma(start, inflow, need, liver_rate, capacity, normal, half, thres
     return plasma, supply
 
 
+def _taken(share: float, macrophages: float) -> float:
+    """Return the liver's share when it has only a part (0 to 1) of the macrophages that take `share` in health."""
+    return share * macrophages / (1.0 - share * (1.0 - macrophages))
+
+
 @dataclass(frozen=True)
 class Release:
     """What the first half of a step leaves for the second, umol for the whole body."""
@@ -97,7 +107,7 @@ class Release:
     gone: float
     """Iron of the red cells that died or were lost with menses."""
     to_liver: float
-    """The part of it that Kupffer cells have taken up."""
+    """What Kupffer cells have taken up: a part of it, and injected iron."""
     other_need: float
     """What other tissue would take from plasma."""
 
@@ -120,7 +130,18 @@ class LiverSigns:
 
 
 #: Signals of the body that a snapshot holds.
-STATE = ("hepcidin", "ferroportin", "alt", "diet_percent", "alcohol", "alcohol_per_kg")
+STATE = (
+    "hepcidin",
+    "ferroportin",
+    "alt",
+    "diet_percent",
+    "alcohol",
+    "alcohol_per_kg",
+    "viral",
+    "metabolic",
+    "phlebotomies",
+    "blood_drawn",
+)
 
 
 class Body:
@@ -149,6 +170,9 @@ class Body:
             "thalassaemia-major": values.thalassaemia_response,
         }.get(genotype, 1.0)
         self.red_cell_life = values.thalassaemia_red_cell_life if thalassaemia else values.red_cell_life
+        self.ferritin_per_liver_iron = (
+            values.thalassaemia_ferritin if thalassaemia else values.ferritin_per_liver_iron
+        )
         self.marrow_output = values.thalassaemia_output if thalassaemia else 1.0
         self.reference = growth.at(age_days)
         self.hepcidin = self.response
@@ -157,6 +181,8 @@ class Body:
         self.diet_percent = values.diet_normal
         self.alcohol = 0.0  # g of ethanol a day
         self.alcohol_per_kg = 0.0  # g of ethanol per kg and day, beside that
+        self.viral = self.metabolic = 0.0  # hepatitis, % of hepatocytes a day
+        self.phlebotomies, self.blood_drawn = 0, 0.0  # sessions, mL
 
     def initial_pools(self) -> dict[str, float]:
         """Return the iron of a healthy subject of this age outside the liver, umol."""
@@ -215,11 +241,12 @@ class Body:
         """Return the share of inflowing iron that fails to bind transferrin at `saturation`."""
         return float(_overflow(saturation, self.values.overflow_threshold, self.values.overflow_power))
 
-    def release(self, dt: float, hours: float, has_macrophages: bool, liver_iron: float) -> Release:
+    def release(self, dt: float, hours: float, macrophages: float, liver_iron: float) -> Release:
         """Begin a step of `dt` hours from `hours` after the start: all that gives iron to plasma, gives it.
 
         Old red cells die, the spleen and other tissue return iron and the gut absorbs, less with `liver_iron`
-        (umol/g dry) from an iron-rich diet; the liver's own releases join them in the pool ``inflow`` before :meth:`settle`.
+        (umol/g dry) from an iron-rich diet; the liver's own releases join them in the pool ``inflow`` before
+        :meth:`settle`. `macrophages` is how much of the healthy liver there is that has any, 0 to 1.
         """
         p, ledger, day = self.values, self.ledger, HOURS_PER_DAY
         before, ref = self.reference, self.growth.at(self.start_age + (hours + dt) / day)
@@ -229,9 +256,14 @@ class Body:
         ledger.move("absorption", "inflow", absorbed * self.ferroportin * diet * dt)
         # Red cells and other tissue are refilled at the end of the step: so much leaves them that they stay level.
         destroyed = ledger.pool["red_cells"] * dt / (self.red_cell_life * day)
-        to_liver = destroyed * p.liver_recycling if has_macrophages else 0.0
+        to_liver = destroyed * _taken(p.liver_recycling, macrophages)
         ledger.move("red_cells", "macrophages", to_liver)
         ledger.move("red_cells", "spleen", destroyed - to_liver)
+        for compound in COMPOUNDS:
+            taken = self._decay(compound, LN2 / getattr(p, f"{compound}_half_life"), dt)
+            into_liver = ledger.move(compound, "macrophages", taken * _taken(p.injection_liver, macrophages))
+            ledger.move(compound, "spleen", taken - into_liver)
+            to_liver += into_liver
         bled = ledger.move("red_cells", "menses", 0.5 * (before.menses + ref.menses) * dt)
         rate = LN2 / (p.spleen_release_half_life * day) * self.ferroportin
         ledger.move("spleen", "inflow", self._decay("spleen", rate, dt))
@@ -315,6 +347,11 @@ class Body:
         self.ferroportin += (wanted - self.ferroportin) * (
             1.0 - math.exp(-LN2 * dt / p.ferroportin_half_life)
         )
+
+    def ferritin(self, lic: float, il6: float) -> float:
+        """Return serum ferritin (ug/L) for liver iron (mg/g dry) and mean interleukin 6 (ng/mL)."""
+        inflammation = self.values.ferritin_il6 * il6 / (il6 + self.values.il6_half)
+        return float(self.ferritin_per_liver_iron * lic * (1.0 + inflammation))
 
     def leak_alt(self, dt: float, lysed_fraction: float) -> None:
         """Let ALT follow the share of hepatocytes lysed in a step of `dt` hours."""

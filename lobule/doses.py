@@ -19,8 +19,10 @@ LARGEST: dict[str, tuple[dict[str, float], str]] = {
     "volume_ml_per_kg": ({"mouse": 40.0, "rat": 30.0, "human": 25.0}, "mL per kg at once"),
     "grams_per_day": ({"mouse": 1.0, "rat": 10.0, "human": 600.0}, "g a day"),
     "grams_per_kg_per_day": ({"mouse": 40.0, "rat": 30.0, "human": 10.0}, "g per kg a day"),
-    "mg": ({"mouse": 25.0, "rat": 400.0, "human": 50_000.0}, "mg at once"),
+    "mg": ({"mouse": 100.0, "rat": 1000.0, "human": 100_000.0}, "mg at once"),
 }
+#: Unit and largest dose of each poison.
+LARGEST_TOXIN = {"ccl4": ("mL/kg", 5.0), "thioacetamide": ("mg/kg", 1000.0)}
 GRAMS_PER_KG = 1000.0
 
 
@@ -136,6 +138,8 @@ class Phlebotomy(WeighedDose):
     """Whole blood drawn per kg of body weight (mL/kg)."""
     minimum_haemoglobin_g_per_dl: float = Field(default=11.0, ge=0, le=25)
     """The session is skipped when haemoglobin is below this (g/dL)."""
+    minimum_ferritin_ug_per_l: float | None = Field(default=None, ge=0, le=10_000)
+    """The session is skipped when serum ferritin is below this (ug/L)."""
 
 
 class Transfusion(WeighedDose):
@@ -169,9 +173,16 @@ class ToxinDose(Dose):
     """A liver poison."""
 
     kind: Literal["toxin"]
-    agent: Literal["ccl4"]
-    dose: float = Field(ge=0, le=5)
-    """Relative to 1 mL of CCl4 per kg of body weight."""
+    agent: Literal["ccl4", "thioacetamide"]
+    dose: float = Field(ge=0)
+    """CCl4: mL per kg of body weight, at most 5; thioacetamide: mg per kg, at most 1000."""
+
+    @model_validator(mode="after")
+    def _is_no_typing_error(self) -> Self:
+        unit, most = LARGEST_TOXIN[self.agent]
+        if self.dose > most:
+            raise ValueError(f"dose = {self.dose:g} -> of {self.agent} at most {most:g} {unit}")
+        return self
 
 
 class DietChange(Dose):
@@ -193,8 +204,49 @@ class AlcoholChange(WeighedDose):
     """Ethanol drunk in a day per kg of body weight (g/kg), which follows the weight from then on."""
 
 
+class IronInjection(WeighedDose):
+    """Parenteral iron, which macrophages take out of the blood."""
+
+    whole, per_kg = "mg", "mg_per_kg"
+    kind: Literal["iron-injection"]
+    compound: Literal["dextran", "sucrose"] = "dextran"
+    """What holds the iron; it decides how fast macrophages take it up."""
+    mg: float | None = Field(default=None, ge=0)
+    """Iron (mg); this or `mg_per_kg`."""
+    mg_per_kg: float | None = Field(default=None, ge=0, le=3000)
+    """Iron per kg of body weight (mg/kg)."""
+
+
+class HepatitisChange(Dose):
+    """A chronic hepatitis, or another activity of it, from this day on."""
+
+    kind: Literal["hepatitis"]
+    cause: Literal["viral", "metabolic"]
+    """viral: all zones, most at the portal tracts; metabolic: most around the central vein."""
+    hazard_percent_per_day: float = Field(ge=0, le=5)
+    """Hepatocytes that die of it in a day, mean of the lobule (%); 0 when it is cured."""
+
+
+class Hepatectomy(Dose):
+    """A part of the liver removed; the lobules that remain are whole."""
+
+    kind: Literal["partial-hepatectomy"]
+    share: float = Field(ge=0, le=0.9)
+    """Share of the liver that is cut off."""
+
+
 Treatment = Annotated[
-    MSCDose | EVDose | Phlebotomy | Transfusion | ChelatorDose | ToxinDose | DietChange | AlcoholChange,
+    MSCDose
+    | EVDose
+    | Phlebotomy
+    | Transfusion
+    | ChelatorDose
+    | ToxinDose
+    | DietChange
+    | AlcoholChange
+    | IronInjection
+    | HepatitisChange
+    | Hepatectomy,
     Field(discriminator="kind"),
 ]
 

@@ -24,12 +24,15 @@ PASSES, SETTLED = 5, 1e-3
 
 
 @kernel
-def _share_out(delivered, uptake, c, iron):  # type: ignore[no-untyped-def]
-    """Write the NTBI [n] by which cells take up `delivered` (uM pL/h) of the inlet; return that, uM."""
+def _share_out(delivered, highest, uptake, c, iron):  # type: ignore[no-untyped-def]
+    """Write the NTBI [n] by which cells take up `delivered` (uM pL/h), or as much of it as they can.
+
+    Returns the NTBI of the inlet, at most `highest`, uM.
+    """
     unit = 0.0
     for j in range(iron.size):
         unit += uptake[j, IRON] * c[j, IRON]
-    inlet = delivered / unit if unit > 0.0 else 0.0
+    inlet = min(delivered / unit, highest) if unit > 0.0 else 0.0
     for j in range(iron.size):
         iron[j] = inlet * c[j, IRON] + c[j, LOCAL_IRON]
     return inlet
@@ -67,7 +70,7 @@ class Solved:
     washed_out: float
     """Iron released inside the sections that blood carried off, fmol."""
     refused: float
-    """Iron that no cell was there to take, fmol."""
+    """Iron that cells could not take up: none was there, or NTBI is as high as it gets; fmol."""
     cycles: int
     passes: int
     change: float
@@ -187,8 +190,8 @@ class Exchange:
         started = before[:, LOCAL_IRON].copy()
         inverse = fields.inverse_step(dt)
         uptake[:, IRON] = self._iron_clearance / (1.0 + fields.iron / self.values["hepatocyte"].uptake_km)
-        rate = delivered / (dt * FMOL_PER_UM_PL)
-        self._saturate(_share_out(rate, uptake, fields.c, fields.iron), started)
+        rate, highest = delivered / (dt * FMOL_PER_UM_PL), self.values["hepatocyte"].ntbi_highest
+        self._saturate(_share_out(rate, highest, uptake, fields.c, fields.iron), started)
         cycles, change, passes = 0, np.inf, 0
         while passes < PASSES and change > SETTLED:
             passes += 1
@@ -196,18 +199,20 @@ class Exchange:
                 fields.c, before, source, uptake, inverse, fields.diffusivity, fields.decay, fields.mobile
             )
             cycles += done
-            concentration = float(_share_out(rate, uptake, fields.c, fields.iron))
+            concentration = float(_share_out(rate, highest, uptake, fields.c, fields.iron))
             taken = uptake[:, IRON] * (dt * FMOL_PER_UM_PL)
             change = self._saturate(concentration, started)
         local = taken * fields.c[:, LOCAL_IRON]
         total_released, total_local = float(released.sum()), float(local.sum())
         if total_local > total_released:  # by the tolerance of the solver
             local *= total_released / total_local
-        gained = concentration * taken * fields.c[:, IRON] + local
+        of_inlet = concentration * taken * fields.c[:, IRON]
+        flooded = concentration == 0.0 or concentration == highest
+        gained = of_inlet + local
         return Solved(
             gained=gained[hepatocyte_sites],
             washed_out=max(0.0, total_released - float(local.sum())),
-            refused=delivered if concentration == 0.0 else 0.0,
+            refused=max(0.0, delivered - float(of_inlet.sum())) if flooded else 0.0,
             cycles=int(cycles),
             passes=passes,
             change=change,

@@ -26,21 +26,22 @@ def book(model: Lobule, source: str, target: str, fmol: float) -> None:
     model.ledger.move(source, target, fmol * model.scale * UMOL_PER_FMOL)
 
 
-def release(model: Lobule, dt: float, red_cells: float, behaviours: Behaviours) -> None:
+def release(model: Lobule, dt: float, taken: float, behaviours: Behaviours) -> None:
     """Let macrophages and hepatocytes give iron to plasma for `dt` hours.
 
     Parameters
     ----------
-    red_cells : float
-        Iron of old red cells that Kupffer cells take up in the step, umol for the whole liver.
+    taken : float
+        Iron that Kupffer cells take from blood in the step (old red cells, injected iron), umol for the whole
+        liver.
     """
     tables = model.population.tables
     table = tables["macrophage"]
     if len(table):
         out = np.empty(len(table))
-        share = red_cells / (model.scale * UMOL_PER_FMOL) / len(table)
+        share = taken / (model.scale * UMOL_PER_FMOL) / len(table)
         p = model.values["macrophage"]
-        macrophage.recycle(dt, p, model.body.ferroportin, share, table["iron"], out)
+        macrophage.recycle(dt, p, model.body.ferroportin, share, table["iron"], table["stored"], out)
         book(model, "macrophages", "inflow", float(out.sum()))
     table = tables["hepatocyte"]
     out = np.empty(len(table))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-BODY_POOLS = ("plasma", "inflow", "red_cells", "marrow", "spleen", "other")
+#: Iron compounds that were injected and still circulate.
+COMPOUNDS = ("dextran", "sucrose")
+BODY_POOLS = ("plasma", "inflow", "red_cells", "marrow", "spleen", "other", *COMPOUNDS)
 LIVER_POOLS = ("hepatocytes", "macrophages", "msc", "debris")
-SOURCES = ("absorption", "transfusion", "arrival")
-SINKS = ("loss", "menses", "bleeding", "chelation")
+SOURCES = ("absorption", "transfusion", "arrival", "injection")
+SINKS = ("loss", "menses", "bleeding", "chelation", "resection")
 
 
 class Ledger:

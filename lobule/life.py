@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
+from lobule.geometry import PARENCHYMA
 from lobule.iron import Behaviours, book
-from lobule.units import UMOL_PER_FMOL
+from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
 
 if TYPE_CHECKING:
     from lobule.model import Lobule
@@ -54,6 +55,8 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         table["antioxidant"],
         table["peroxide"],
     )
+    apoptosis, necrosis = _with_disease(model, b["apoptosis"], b["necrosis"])
+    genome.oxidise_dna(dt, model.values["genome"], table["labile_fold"], table["redox"], table["dna_damage"])
     fate = np.empty(len(table), np.int8)
     hepatocyte.decide_deaths(
         dt,
@@ -61,8 +64,8 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         tick,
         p,
         toxin,
-        b["apoptosis"],
-        b["necrosis"],
+        apoptosis,
+        necrosis,
         b["ferroptosis"],
         table["key"],
         table["redox"],
@@ -76,6 +79,7 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         tick,
         p,
         b["division"],
+        model.regeneration.demand(dt),
         table["key"],
         table["site"],
         table["senescent"],
@@ -84,10 +88,32 @@ def _handle_hepatocytes(model: Lobule, dt: float, toxin: NDArray[np.float64], b:
         vacant,
     )
     lytic = int(np.sum(fate >= hepatocyte.NECROSIS))
-    model.body.leak_alt(dt, lytic / population.n_hepatocytes)
+    model.body.leak_alt(dt, lytic / population.n_hepatocytes * model.regeneration.mass)
     dead = np.flatnonzero(fate != hepatocyte.ALIVE)
     model.bury("hepatocyte", dead, fate[dead] >= hepatocyte.NECROSIS)
-    population.renew_hepatocytes(seed, tick, vacant)
+    lacking = model.regeneration.mass < 1.0
+    filled, grown = population.renew_hepatocytes(seed, tick, vacant, lacking)
+    model.regeneration.divisions += filled + grown
+    model.regrow(grown)
+
+
+def _with_disease(
+    model: Lobule, apoptosis: NDArray[np.float64], necrosis: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rates of both deaths with those that hepatitis and too much blood add, 1/h."""
+    body, p, tissue = model.body, model.values["hepatocyte"], model.tissue
+    necrosis = necrosis + model.regeneration.hazard
+    if body.viral or body.metabolic:
+        x = tissue.portal_central
+        site, inside = model.population.tables["hepatocyte"]["site"], tissue.kind == PARENCHYMA
+        for activity, weight in (
+            (body.viral, p.interface_hepatitis + (1.0 - p.interface_hepatitis) * x),
+            (body.metabolic, 1.0 + (p.central_hepatitis - 1.0) * x),
+        ):
+            hazard = activity / 100.0 / HOURS_PER_DAY * weight[site] / weight[inside].mean()
+            apoptosis = apoptosis + (1.0 - p.hepatitis_lytic) * hazard
+            necrosis = necrosis + p.hepatitis_lytic * hazard
+    return apoptosis, necrosis
 
 
 def _handle_stellate_cells(model: Lobule, dt: float, b: dict[str, Any]) -> None:

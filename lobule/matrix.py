@@ -85,6 +85,11 @@ class Matrix:
         """Total collagen of each site, % of its area."""
         return self.values.baseline + self.soft + self.cross
 
+    @property
+    def excess(self) -> NDArray[np.float64]:
+        """Collagen of each site above that in health, % of its area."""
+        return self.soft + self.cross
+
     def diffusion_scale(self, collagen: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the factor on diffusivity of sites with `collagen` (% area): 1 in health, falling as it rises."""
         excess = collagen - self.values.baseline

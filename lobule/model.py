@@ -22,8 +22,10 @@ from lobule.doses import TOLERANCE_HOURS, doses_before
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
+from lobule.function import Function
 from lobule.iron import distribute, release
-from lobule.ledger import Ledger
+from lobule.landmarks import landmarks_of
+from lobule.ledger import LIVER_POOLS, Ledger
 from lobule.life import live
 from lobule.mapped import tissue_of
 from lobule.matrix import Matrix
@@ -32,12 +34,13 @@ from lobule.parameters import parameter_values
 from lobule.perfusion import Perfusion
 from lobule.population import CELLS, POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
+from lobule.regeneration import Regeneration
 from lobule.sensing import Senses, rule_set
 from lobule.start import begin
 from lobule.subjects import Growth
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet
-from lobule.units import HOURS_PER_DAY, UMOL_PER_FMOL
+from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, UMOL_PER_FMOL
 
 
 class Lobule(mesa.Model):
@@ -94,6 +97,7 @@ class Lobule(mesa.Model):
         self._senses = Senses(self.rules, n)
         self.matrix = Matrix(n, values["matrix"])
         self.perfusion = Perfusion(self.tissue, self.matrix.collagen, values["perfusion"])
+        self.landmarks = landmarks_of(self.tissue, values["septa"].edge_band)
         self.fields = Fields(n, values["fields"])
         self.transport = Transport(
             self.tissue.neighbours, self.tissue.face_conductance, self.tissue.volume, self.tissue.axial
@@ -120,6 +124,7 @@ class Lobule(mesa.Model):
         self.levels = Levels(
             values["drugs"], values["msc"].lung_half_life, values["hepatocyte"].chelator_half
         )
+        self.regeneration = Regeneration(values["regeneration"])
         self.deaths = 0
         self.tick = np.uint64(0)
         self.hours = 0.0
@@ -128,6 +133,9 @@ class Lobule(mesa.Model):
         self._events = self.case.events()
         self.next_event = 0
         self._populate()
+        self.function = Function(
+            values["function"], self.perfusion.throughflow(), self.population.n_hepatocytes
+        )
         self.perfuse()
         self.fields["oxygen"][:] = self.exchange.curve.portal_content
         if layout.agents:
@@ -170,7 +178,15 @@ class Lobule(mesa.Model):
     @property
     def liver_iron(self) -> float:
         """Iron of the liver, umol per gram of dry weight."""
-        return sum(liver_iron_umol(self).values()) / self.body.reference.liver_dry_weight
+        dry = self.body.reference.liver_dry_weight * self.regeneration.mass
+        return sum(liver_iron_umol(self).values()) / dry
+
+    @property
+    def ferritin(self) -> float:
+        """Serum ferritin, ug/L."""
+        return self.body.ferritin(
+            self.liver_iron * IRON_MOLAR_MASS / 1000.0, float(self.fields["il6"].mean())
+        )
 
     @property
     def step_hours(self) -> float:
@@ -203,20 +219,25 @@ class Lobule(mesa.Model):
             self.next_event += 1
         levels = self.levels.step(dt)
         tables = self.population.tables
-        toxin = levels["ccl4"] * self._cyp2e1[tables["hepatocyte"]["site"]]
+        toxin = (levels["ccl4"] + levels["thioacetamide"]) * self._cyp2e1[tables["hepatocyte"]["site"]]
         curve, haemoglobin = self.exchange.curve, self.body.haemoglobin
         if abs(haemoglobin - curve.haemoglobin) > 1e-3 * haemoglobin:
             self.exchange.curve = OxygenCurve(self.values["oxygen"], haemoglobin)
         behaviours = self.behaviours(toxin, levels)
-        released = self.body.release(dt, self.hours, len(tables["macrophage"]) > 0, self.liver_iron)
+        macrophages = min(1.0, self.regeneration.mass) if len(tables["macrophage"]) else 0.0
+        released = self.body.release(dt, self.hours, macrophages, self.liver_iron)
         release(self, dt, released.to_liver, behaviours)
         delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()
-        if self.perfusion.needs_update(self.matrix.collagen):
+        carried = self.perfusion.carry(self.regeneration.flow)
+        scarred = self.perfusion.needs_update(self.matrix.collagen)
+        if scarred:
             self.perfusion.solve(self.matrix.collagen)
+        if scarred or carried:
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)
+        self.function.step(dt, self.function.percent(tables["hepatocyte"], self.matrix.excess))
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
 
@@ -230,17 +251,35 @@ class Lobule(mesa.Model):
         return LiverSigns(
             iron=self.liver_iron,
             il6=float(self.fields["il6"].mean()),
-            transferrin_uptake=float(weight.sum()) / self.population.n_hepatocytes,
+            transferrin_uptake=float(weight.sum()) / self.population.n_hepatocytes * self.regeneration.mass,
         )
 
     def _grow(self) -> None:
-        scale = self._scale_per_gram * self.body.reference.liver_weight
+        scale = self._present_scale()
         if scale != self.scale:
             self.population.dilute(scale / self.scale)
             self.scale = scale
 
+    def _present_scale(self) -> float:
+        return self._scale_per_gram * self.body.reference.liver_weight * self.regeneration.mass
+
+    def resect(self, share: float) -> None:
+        """Cut `share` (0 to 1) of the liver off: whole lobules go, and the sections stand for fewer."""
+        if share > 0.0:
+            for pool in LIVER_POOLS:
+                self.ledger.move(pool, "resection", self.ledger.pool[pool] * share)
+            self.regeneration.resect(share)
+            self.scale = self._present_scale()
+
+    def regrow(self, divisions: int) -> None:
+        """Let the liver gain what `divisions` hepatocytes of the sections, which had no room, make of it."""
+        if divisions:
+            self.regeneration.grow(divisions, len(self.population.tables["hepatocyte"]))
+            self._grow()
+
     def perfuse(self) -> None:
-        """Hand the flow, and the hindrance of the scar it was solved for, to the transport."""
+        """Hand the flow on, and to the transport the hindrance of the scar it was solved for."""
+        self.function.perfuse(self.perfusion)
         self.transport.set_flow(self.perfusion.flow, self.perfusion.outflow, self.perfusion.pressure)
         self.transport.set_diffusion_scale(self.matrix.diffusion_scale(self.perfusion.seen))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
 from lobule.agents.declare import Parameters
 from lobule.body import BODY
 from lobule.fields import FIELDS
+from lobule.function import FUNCTION
 from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
 from lobule.proportions import GEOMETRY
+from lobule.regeneration import REGENERATION
+from lobule.septa import SEPTA
 from lobule.treatments import DRUGS
 
 if TYPE_CHECKING:
@@ -25,12 +28,16 @@ GROUPS: dict[str, Parameters] = {
         FIELDS,
         OXYGEN,
         MATRIX,
+        SEPTA,
         hepatocyte.PARAMETERS,
+        genome.PARAMETERS,
         stellate.PARAMETERS,
         macrophage.PARAMETERS,
         msc.PARAMETERS,
         BODY,
+        FUNCTION,
         DRUGS,
+        REGENERATION,
     )
 }
 

@@ -36,7 +36,7 @@ PERFUSION = Parameters(
         "mmHg",
         0.5,
         6.0,
-        "Pressure drop from portal tract to central vein in health.",
+        "Pressure drop from portal tract to central vein before collagen raises it.",
         "derived: intercept and slope of HVPG on collagen area, Calvaruso et al. 2009 (10.1002/hep.22745)",
     ),
     portal_share=Parameter(
@@ -110,7 +110,10 @@ class Perfusion:
     inflow, outflow : float [n]
         pL/h into the sites of the portal tracts and out of those of the central veins.
     seen : float [n]
-        Collagen of the last solve, the only state beside what follows from it.
+        Collagen of the last solve.
+    load : float
+        Flow that the portal bed sends through the tissue over that in health, scars aside; with `seen` the
+        only state, the rest follows.
 
     Raises
     ------
@@ -142,6 +145,7 @@ class Perfusion:
         self._blood = p.sinusoid_fraction * cells * cell_volume
         self._healthy_inflow = p.organ_flow * tissue.grams * 60.0 * 1e9
         self._upstream = p.sinusoidal_drop / (1.0 - p.portal_share)
+        self.load = 1.0
         self.flow = np.empty(tissue.neighbours.shape)
         self.seen = np.array(baseline, float)
         face = self._faces(self.seen)
@@ -151,12 +155,22 @@ class Perfusion:
         self._g0 = self._healthy_inflow / (entering * self._upstream)
         self._take(face, pressure)
         self._healthy_resistance = self._resistance()
+        onset = np.maximum(0.0, self.seen - p.collagen_onset)  # in man, health is beyond it
+        self._healthy_pressure = p.sinusoidal_drop * (1.0 + float(onset.mean()) / p.collagen_doubling)
 
     def solve(self, collagen_percent: NDArray[np.float64]) -> None:
         """Solve pressure and flow for the collagen [n] (% of site area) of each site."""
         self.seen = np.array(collagen_percent, float)
         face = self._faces(self.seen)
         self._take(face, self._pressure(face, self._entry, _BALANCED))
+
+    def carry(self, load: float) -> bool:
+        """Let `load` times the healthy flow be sent through the tissue; return whether that is news."""
+        if load == self.load:
+            return False
+        self.load = load
+        self._send()
+        return True
 
     def needs_update(self, collagen_percent: NDArray[np.float64]) -> bool:
         """Return whether collagen [n] has moved enough since the last solve to matter."""
@@ -170,7 +184,8 @@ class Perfusion:
 
         The organism defends its portal inflow, and the measured relation to collagen holds at that inflow.
         """
-        return float(self.parameters.sinusoidal_drop * self._resistance() / self._healthy_resistance)
+        drop = self._healthy_pressure * self.load
+        return float(drop * self._resistance() / self._healthy_resistance)
 
     @property
     def inflow_fraction(self) -> float:
@@ -181,6 +196,10 @@ class Perfusion:
     def transit_time(self) -> float:
         """Mean time (s) blood spends in the sinusoids: their volume over the inflow."""
         return float(3600.0 * self._blood / self.inflow.sum())
+
+    def throughflow(self) -> NDArray[np.float64]:
+        """Return the blood [n] that passes through each site, pL/h."""
+        return np.asarray(np.maximum(self.flow, 0.0).sum(axis=1) + self.outflow)
 
     def _resistance(self) -> float:
         return float((self.inflow * self.pressure).sum() / self.inflow.sum() ** 2)
@@ -195,8 +214,13 @@ class Perfusion:
 
     def _take(self, face: NDArray[np.float64], p: NDArray[np.float64]) -> None:
         """Set pressure and flows from the pressure [n] for an upstream pressure of 1."""
-        scale = self._g0 * self._upstream
-        self.pressure = self._upstream * p
+        self._face, self._relative = face, p
+        self._send()
+
+    def _send(self) -> None:
+        upstream, face, p = self._upstream * self.load, self._face, self._relative
+        scale = self._g0 * upstream
+        self.pressure = upstream * p
         self.inflow = scale * self._entry * self._portal * (1.0 - p)
         self.outflow = scale * self._vein * p
         spread(self._around, face, p, scale, self.flow)

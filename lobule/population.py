@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lobule.agents import hepatocyte, macrophage, msc, stellate
+from lobule.agents import genome, hepatocyte, macrophage, msc, stellate
 from lobule.agents.cell import Cell
 from lobule.agents.chance import INITIAL, daughter_key, mix, uniform
 from lobule.agents.jit import kernel
@@ -26,7 +26,7 @@ CELLS: dict[str, type[Cell]] = {
 POOL = {"hepatocyte": "hepatocytes", "macrophage": "macrophages", "msc": "msc"}
 IRON_COLUMNS = {
     "hepatocyte": ("iron", "labile", "ferritin", "haemosiderin"),
-    "macrophage": ("iron",),
+    "macrophage": ("iron", "stored"),
     "msc": ("iron",),
 }
 
@@ -189,12 +189,21 @@ class Population:
             held -= leaked[name]
         return leaked
 
-    def renew_hepatocytes(self, seed: Any, tick: Any, vacant: NDArray[np.uint8]) -> int:
-        """Divide the hepatocytes that are through their cycle; mother and daughter share the iron."""
+    def renew_hepatocytes(
+        self, seed: Any, tick: Any, vacant: NDArray[np.uint8], lacking: bool
+    ) -> tuple[int, int]:
+        """Divide the hepatocytes that are through their cycle; mother and daughter share the iron.
+
+        Returns
+        -------
+        tuple of int
+            Daughters put on vacant sites; and, where the liver is `lacking` lobules, those that found no
+            room: they belong to new tissue, of which the sections are a sample.
+        """
         table = self.tables["hepatocyte"]
         ready = np.flatnonzero(table["cycle"] >= self.values["hepatocyte"].cycle_time)
         if not ready.size:
-            return 0
+            return 0, 0
         parent, target = np.empty(ready.size, np.int64), np.empty(ready.size, np.int32)
         n = hepatocyte.divide(
             seed,
@@ -208,9 +217,12 @@ class Population:
             parent,
             target,
         )
+        grown = np.setdiff1d(ready, parent[:n]) if lacking else ready[:0]
+        table["births"][grown] += np.uint64(1)
         if n:
+            genome.mutate(table["dna_damage"], table["mutations"], parent[:n])
             self._split("hepatocyte", parent[:n], site=target[:n], cycle=-1.0)
-        return int(n)
+        return int(n), int(grown.size)
 
     def divide_in_place(self, name: str, rows: NDArray[np.int64]) -> None:
         """Divide cells that share their site with their daughter, where there is room for her."""

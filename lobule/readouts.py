@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lobule.agents import macrophage, stellate
+from lobule.agents.genome import cancer_risk
 from lobule.agents.msc import MSC
 from lobule.geometry import PARENCHYMA
+from lobule.septa import fibrosis_stage, septa_of
 from lobule.units import IRON_MOLAR_MASS, UMOL_PER_FMOL
 
 if TYPE_CHECKING:
@@ -31,11 +33,40 @@ READOUTS: dict[str, tuple[str, str]] = {
     "spleen_iron_ug": ("ug", "iron of the spleen"),
     "alt_iu_per_l": ("IU/L", "alanine aminotransferase"),
     "collagen_area_percent": ("% area", "collagen proportionate area of the parenchyma"),
-    "portal_pressure_gradient_mmhg": ("mmHg", "pressure gradient from portal tract to central vein"),
+    "septa_portal_portal": ("1/lobule", "septa from tract to tract, edges of a lobule that they follow"),
+    "septa_portal_central": (
+        "1/lobule",
+        "septa from tract to vein, tracts of a lobule that they join to its vein",
+    ),
+    "septa_central_central": ("1/lobule", "septa from vein to vein, lobules next door that they reach"),
+    "fibrosis_stage": ("-", "stage of fibrosis, 0 to 4 as in METAVIR"),
+    "liver_stiffness_kpa": ("kPa", "stiffness of the liver, man only"),
+    "portal_pressure_gradient_mmhg": (
+        "mmHg",
+        "pressure gradient from portal tract to central vein that scar alone makes at the healthy inflow",
+    ),
+    "hvpg_mmhg": ("mmHg", "hepatic venous pressure gradient: that of scar and contraction of myofibroblasts"),
+    "portal_hypertension": ("-", "1 when that is clinically significant"),
     "perfusion_percent": ("%", "blood flow through the sections over that in health"),
+    "liver_function_percent": ("%", "function of the liver over that in health"),
+    "icg_r15_percent": ("%", "indocyanine green left in plasma after 15 minutes, man only"),
+    "albumin_g_per_l": ("g/L", "serum albumin"),
+    "bilirubin_umol_per_l": ("umol/L", "serum bilirubin"),
+    "jaundice": ("-", "1 when bilirubin shows in the eyes"),
+    "ascites": ("-", "1 when portal pressure and albumin let fluid gather in the abdomen"),
+    "liver_failure": ("-", "1 when too little function is left"),
+    "dna_damage_fold": ("fold", "mean oxidised bases in the DNA of hepatocytes over those in health"),
+    "hcc_risk_index": (
+        "-",
+        "index of the risk of hepatocellular carcinoma, near 0 in health; no probability",
+    ),
     "hepatocytes": ("cells", "hepatocytes in the sections"),
     "hepatocytes_senescent": ("cells", "those that no longer divide"),
     "hepatocyte_deaths": ("cells", "deaths since the start"),
+    "hepatocyte_divisions": ("cells", "divisions since the start"),
+    "hepatocytes_in_cycle_percent": ("%", "share of hepatocytes that have committed to division"),
+    "hepatocytes_in_s_phase_percent": ("%", "share of hepatocytes that make DNA, as thymidine labels them"),
+    "liver_mass_percent": ("%", "hepatocytes of the liver over those of the healthy liver of that age"),
     "stellate_quiescent": ("cells", "quiescent stellate cells"),
     "stellate_activated": ("cells", "activated stellate cells, myofibroblasts included"),
     "stellate_activated_zone1_percent": ("%", "share of the stellate cells of zone 1 that are activated"),
@@ -47,8 +78,14 @@ READOUTS: dict[str, tuple[str, str]] = {
     "macrophages_m2": ("cells", "restorative (M2) macrophages"),
     "msc": ("cells", "mesenchymal stem cells in the sections"),
     "oxygen_central_mmhg": ("mmHg", "mean oxygen tension in zone 3"),
+    "phlebotomies": ("sessions", "phlebotomies done since the start"),
+    "blood_drawn_ml": ("mL", "blood drawn by them"),
+    "iron_removed_mg": ("mg", "iron removed since the start by bleeding, chelators and resection"),
     "iron_ledger_error": ("-", "relative error of the iron account"),
 }
+
+#: What treatments take out of the body.
+TREATED = ("bleeding", "chelation", "resection")
 
 
 def assay_ntbi(saturation: float) -> float:
@@ -72,8 +109,10 @@ def readouts(model: Lobule) -> dict[str, float]:
     lic = model.liver_iron * IRON_MOLAR_MASS / 1000.0
     parenchyma = tissue.kind == PARENCHYMA
     tension = model.oxygen_tension()
-    area = 100.0 * float(np.mean(1.0 - np.exp(-model.matrix.collagen[parenchyma] / 100.0)))
-    p = body.values
+    p, left = body.values, model.ledger.left
+    cycle, r = hepatocytes["cycle"], model.values["regeneration"]
+    in_s_phase = (cycle >= r.s_phase_begins) & (cycle < r.s_phase_begins + r.s_phase_time)
+    count = max(1, cycle.size)
     stellate_zone, awake = tissue.zone[tables["stellate"]["site"]], stage >= stellate.ACTIVATED
     awake_percent = [
         100.0 * float(awake[stellate_zone == z].mean()) if np.any(stellate_zone == z) else np.nan
@@ -89,17 +128,19 @@ def readouts(model: Lobule) -> dict[str, float]:
         "transferrin_saturation_percent": 100.0 * body.saturation,
         "serum_iron_um": p.transferrin_capacity * body.saturation,
         "ntbi_um": assay_ntbi(body.saturation),
-        "ferritin_ug_per_l": p.ferritin_per_liver_iron * lic,
+        "ferritin_ug_per_l": model.ferritin,
         "hepcidin_ng_per_ml": p.hepcidin_reference * body.hepcidin_level * body.hepcidin,
         "haemoglobin_g_per_dl": body.haemoglobin / 10.0,
         "spleen_iron_ug": model.ledger.pool["spleen"] * IRON_MOLAR_MASS,
         "alt_iu_per_l": body.alt,
-        "collagen_area_percent": area,
-        "portal_pressure_gradient_mmhg": model.perfusion.portal_pressure,
-        "perfusion_percent": 100.0 * model.perfusion.inflow_fraction,
+        **_scar_and_function(model),
         "hepatocytes": len(hepatocytes),
         "hepatocytes_senescent": int(hepatocytes["senescent"].sum()),
         "hepatocyte_deaths": model.deaths,
+        "hepatocyte_divisions": model.regeneration.divisions,
+        "hepatocytes_in_cycle_percent": 100.0 * int(np.sum(cycle >= 0.0)) / count,
+        "hepatocytes_in_s_phase_percent": 100.0 * int(np.sum(in_s_phase)) / count,
+        "liver_mass_percent": 100.0 * model.regeneration.mass * cycle.size / model.population.n_hepatocytes,
         "stellate_quiescent": int(np.sum(stage == 0)),
         "stellate_activated": int(np.sum(awake)),
         **{f"stellate_activated_zone{z}_percent": share for z, share in enumerate(awake_percent, 1)},
@@ -109,7 +150,47 @@ def readouts(model: Lobule) -> dict[str, float]:
         "macrophages_m2": int(np.sum(polarisation == macrophage.M2)),
         "msc": len(model.cells[MSC]),
         "oxygen_central_mmhg": float(tension[parenchyma & (tissue.zone == 3)].mean()),
+        "phlebotomies": body.phlebotomies,
+        "blood_drawn_ml": body.blood_drawn,
+        "iron_removed_mg": sum(left[cause] for cause in TREATED) * IRON_MOLAR_MASS / 1000.0,
         "iron_ledger_error": model.ledger_error(),
+    }
+
+
+def _scar_and_function(model: Lobule) -> dict[str, float]:
+    """Return the readouts of scar, and of what follows from it for pressure, function and cancer."""
+    tissue, function, table = model.tissue, model.function, model.population.tables["hepatocyte"]
+    p, collagen = model.values["septa"], model.matrix.collagen
+    stages = model.population.tables["stellate"]["stage"]
+    area = 100.0 * float(np.mean(1.0 - np.exp(-collagen[tissue.kind == PARENCHYMA] / 100.0)))
+    healthy_area = 100.0 * (1.0 - np.exp(-model.matrix.values.baseline / 100.0))
+    cells = np.bincount(table["site"], minlength=tissue.n_sites)
+    septa = septa_of(tissue, model.landmarks, collagen, cells, p)
+    stage = fibrosis_stage(septa, area, healthy_area, p)
+    structural = model.perfusion.portal_pressure
+    hvpg = function.hvpg(structural, int(np.sum(stages >= stellate.MYOFIBROBLAST)))
+    percent, is_human = function.percent(table, model.matrix.excess), tissue.species == "human"
+    signs = function.signs(percent, hvpg)
+    return {
+        "collagen_area_percent": area,
+        "septa_portal_portal": septa.portal_portal,
+        "septa_portal_central": septa.portal_central,
+        "septa_central_central": septa.central_central,
+        "fibrosis_stage": stage,
+        "liver_stiffness_kpa": function.stiffness(hvpg, area) if is_human else np.nan,
+        "portal_pressure_gradient_mmhg": structural,
+        "hvpg_mmhg": hvpg,
+        "portal_hypertension": signs["portal_hypertension"],
+        "perfusion_percent": 100.0 * model.perfusion.inflow_fraction,
+        "liver_function_percent": percent,
+        "icg_r15_percent": function.icg_r15(percent) if is_human else np.nan,
+        "albumin_g_per_l": function.albumin,
+        "bilirubin_umol_per_l": function.bilirubin(percent),
+        "jaundice": signs["jaundice"],
+        "ascites": signs["ascites"],
+        "liver_failure": signs["liver_failure"],
+        "dna_damage_fold": float(table["dna_damage"].mean()) if len(table) else np.nan,
+        "hcc_risk_index": cancer_risk(model.values["genome"], table["mutations"], stage),
     }
 
 

@@ -47,9 +47,12 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "next_event": model.next_event,
         "deaths": model.deaths,
         "scale": model.scale,
+        "regeneration": model.regeneration.state(),
+        "load": model.perfusion.load,
         "haemoglobin": model.exchange.curve.haemoglobin,
         "ledger": model.ledger.state(),
         "body": model.body.state(),
+        "function": model.function.state(),
         "levels": model.levels.state(),
         "log": model.log,
     }
@@ -108,6 +111,7 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
         (model.matrix.soft, model.matrix.cross, model.matrix.timp), arrays["matrix"], strict=True
     ):
         target[:] = values
+    model.perfusion.load = meta["load"]
     model.perfusion.solve(arrays["perfused"])
     model.perfuse()
     model.exchange.curve = OxygenCurve(model.values["oxygen"], meta["haemoglobin"])
@@ -117,4 +121,6 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.log = [(hours, text) for hours, text in meta["log"]]
     model.ledger.restore(meta["ledger"])
     model.levels.restore(meta["levels"])
+    model.regeneration.restore(meta["regeneration"])
+    model.function.restore(meta["function"])
     model.body.restore(meta["body"], model.hours)

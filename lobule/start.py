@@ -74,20 +74,20 @@ def _answer(model: Lobule, liver: float, pools: dict[str, float]) -> Body:
     healthy, number = body.reference, model.scale * UMOL_PER_FMOL * model.population.n_hepatocytes
     excess = max(0.0, liver - healthy.liver_iron * healthy.liver_dry_weight)
     outside = excess * (1.0 / p.liver_share_of_stores - 1.0)
-    dt = _STEP_HOURS
+    dt, per_gram = _STEP_HOURS, liver / healthy.liver_dry_weight
     trial.ledger.open({**pools, "hepatocytes": liver})
     pool = trial.ledger.pool
     before = dict(pool)
     for _ in range(_MOST_STEPS):
         trial.reference = healthy
-        released = trial.release(dt, 0.0, has_macrophages=True)
-        left = 1.0 / (1.0 + dt * LN2 / (HOURS_PER_DAY * m.release_half_life) * trial.ferroportin)
+        released = trial.release(dt, 0.0, 1.0, per_gram)
+        given = LN2 / (HOURS_PER_DAY * m.release_half_life) * trial.ferroportin**m.release_power
+        left = 1.0 / (1.0 + dt * given)
         trial.ledger.move("macrophages", "inflow", pool["macrophages"] * (1.0 - left))
         iron = pool["hepatocytes"] / number
         flux = float(_export(h, trial.ferroportin, iron)) * number
         trial.ledger.move("hepatocytes", "inflow", min(dt * flux, pool["hepatocytes"]))
         weight = hepatocyte.transferrin_weight(0.0, h, np.array(iron), np.array(0.0))
-        per_gram = liver / healthy.liver_dry_weight
         trial.settle(dt, released, LiverSigns(iron=per_gram, il6=0.0, transferrin_uptake=float(weight)))
         pool["macrophages"] = min(pool["macrophages"], MOST_IN_MACROPHAGES * liver)
         pool["hepatocytes"] = liver - pool["macrophages"]

@@ -11,6 +11,9 @@ from lobule.doses import (
     ChelatorDose,
     DietChange,
     EVDose,
+    Hepatectomy,
+    HepatitisChange,
+    IronInjection,
     MSCDose,
     Phlebotomy,
     ToxinDose,
@@ -39,6 +42,8 @@ DRUGS = Parameters(
     deferasirox_iron=Parameter(0.5, "Fe/molecule", 0.5, 0.5, "iron bound by one molecule", "tridentate"),
     deferiprone_iron=Parameter(0.3333, "Fe/molecule", 0.33, 0.34, "iron bound by one molecule", "bidentate"),
     ccl4_half_life=Parameter(4.0, "h", 1.0, 12.0, "half-life of carbon tetrachloride in the liver", "assumed"),
+    thioacetamide_half_life=Parameter(12.0, "h", 2.0, 24.0, "half-life of thioacetamide and its S-oxide in the liver", "assumed: necrosis of the rat is largest at 24-36 h, later than of carbon tetrachloride"),
+    thioacetamide_dose=Parameter(500.0, "mg/kg", 100.0, 1000.0, "dose whose level kills as fast as that of 1 mL/kg of carbon tetrachloride", "assumed: 200 mg/kg, the usual dose, then kills about as many in all, three times as slowly"),
     ev_half_life=Parameter(0.1, "h", 0.03, 0.5, "half-life of injected vesicles in plasma", "recalled: 2-10 min"),
     ev_portal_gain=Parameter(3.0, "-", 1.0, 10.0, "first-pass exposure of the liver to intraportal over intravenous vesicles", "assumed"),
 )  # fmt: skip
@@ -56,8 +61,9 @@ class Levels:
         Plasma concentration of each drug, uM.
     infusions : list of [str, float, float]
         Drug, rate (uM/h) and time left (h) of each running administration.
-    ccl4, ev, lung_msc : float
-        Carbon tetrachloride (1 = the level right after 1 mL/kg), vesicles in plasma, MSC held in the lung.
+    ccl4, thioacetamide, ev, lung_msc : float
+        Carbon tetrachloride and thioacetamide (1 = the level right after 1 mL/kg of the first), vesicles in
+        plasma, MSC held in the lung.
     """
 
     def __init__(self, values: Any, lung_half_life: float, chelator_half: float) -> None:
@@ -65,7 +71,12 @@ class Levels:
         self.lung_half_life, self.chelator_half = lung_half_life, chelator_half
         self.chelator = dict.fromkeys(CHELATORS, 0.0)
         self.infusions: list[list[Any]] = []
-        self.ccl4 = self.ev = self.lung_msc = 0.0
+        self.ccl4 = self.thioacetamide = self.ev = self.lung_msc = 0.0
+
+    @property
+    def toxin(self) -> float:
+        """All that CYP2E1 turns into poison, 1 right after 1 mL/kg of carbon tetrachloride."""
+        return self.ccl4 + self.thioacetamide
 
     def step(self, dt: float) -> dict[str, float]:
         """Let `dt` hours pass; return the mean level of each over them.
@@ -75,12 +86,13 @@ class Levels:
         dict
             ``chelator`` (iron-binding capacity in plasma, uM: the steady level that would bind as much as the
             one that comes and goes), ``capacity`` (iron that all of it can bind, umol per kg of body),
-            ``ccl4``, ``ev`` (particles), ``lung_msc`` (cells).
+            ``ccl4``, ``thioacetamide``, ``ev`` (particles), ``lung_msc`` (cells).
         """
         p = self.values
         mean = dict(zip(("chelator", "capacity"), self._pass_chelators(dt), strict=True))
         for name, half_life in (
             ("ccl4", p.ccl4_half_life),
+            ("thioacetamide", p.thioacetamide_half_life),
             ("ev", p.ev_half_life),
             ("lung_msc", self.lung_half_life),
         ):
@@ -129,7 +141,8 @@ class Levels:
 
     def state(self) -> dict[str, Any]:
         """Return the levels as plain values."""
-        return {name: getattr(self, name) for name in ("chelator", "infusions", "ccl4", "ev", "lung_msc")}
+        names = ("chelator", "infusions", "ccl4", "thioacetamide", "ev", "lung_msc")
+        return {name: getattr(self, name) for name in names}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Set the levels from :meth:`state`."""
@@ -187,9 +200,12 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
             if rise > 0.0:
                 levels.infusions.append([treatment.drug, rise / treatment.hours, treatment.hours])
             return f"{mg_per_kg:g} mg/kg {treatment.drug}"
-        case ToxinDose():
+        case ToxinDose(agent="ccl4"):
             levels.ccl4 += treatment.dose
             return f"CCl4, {treatment.dose:g} mL/kg"
+        case ToxinDose():
+            levels.thioacetamide += treatment.dose / levels.values.thioacetamide_dose
+            return f"thioacetamide, {treatment.dose:g} mg/kg"
         case DietChange():
             body.diet_percent = treatment.iron_percent
             return f"diet of {treatment.iron_percent:g} % iron"
@@ -199,6 +215,21 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
                 body.alcohol_per_kg = treatment.stated
             unit = "g/kg" if treatment.is_per_kg else "g"
             return f"{treatment.stated:g} {unit} alcohol a day" if treatment.stated else "no more alcohol"
+        case IronInjection():
+            mg = treatment.amount(weight)
+            model.ledger.move("injection", treatment.compound, mg * 1000.0 * UMOL_PER_UG)
+            return f"{mg:.3g} mg of iron {treatment.compound}"
+        case HepatitisChange():
+            setattr(body, treatment.cause, treatment.hazard_percent_per_day)
+            activity = treatment.hazard_percent_per_day
+            return (
+                f"{treatment.cause} hepatitis, {activity:g} % of hepatocytes a day"
+                if activity
+                else f"no more {treatment.cause} hepatitis"
+            )
+        case Hepatectomy():
+            model.resect(treatment.share)
+            return f"{100.0 * treatment.share:g} % of the liver removed"
     raise TypeError(f"no such treatment: {treatment!r}")
 
 
@@ -206,11 +237,16 @@ def _draw_blood(model: Lobule, treatment: Phlebotomy) -> str:
     body, ledger = model.body, model.ledger
     if body.haemoglobin / 10.0 < treatment.minimum_haemoglobin_g_per_dl:
         return f"no phlebotomy: haemoglobin {body.haemoglobin / 10.0:.1f} g/dL"
+    least = treatment.minimum_ferritin_ug_per_l
+    if least is not None and (ferritin := model.ferritin) < least:
+        return f"no phlebotomy: ferritin {ferritin:.0f} ug/L"
     blood_ml = body.reference.blood_volume
     volume = treatment.amount(body.reference.body_weight)
     share = min(1.0, volume / blood_ml)
     for pool in ("red_cells", "plasma"):
         ledger.move(pool, "bleeding", ledger.pool[pool] * share)
+    body.phlebotomies += volume > 0.0
+    body.blood_drawn += volume
     return f"{volume:g} mL of blood drawn"
 
 

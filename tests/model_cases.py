@@ -43,6 +43,13 @@ EVENTS: list[dict[str, Any]] = [
     {"kind": "ev", "day": 2.5, "particles": 1e10, "route": "intraportal"},
     {"kind": "ev", "day": 2.5, "particles": 1e10, "route": "intravenous"},
     {"kind": "diet", "day": 3.0, "iron_percent": 1.0},
+    {"kind": "iron-injection", "day": 1.5, "mg_per_kg": 50.0},
+    {"kind": "iron-injection", "day": 1.5, "mg": 0.1, "compound": "sucrose"},
+    {"kind": "hepatitis", "day": 1.0, "cause": "viral", "hazard_percent_per_day": 0.3},
+    {"kind": "hepatitis", "day": 2.0, "cause": "metabolic", "hazard_percent_per_day": 0.3},
+    {"kind": "hepatitis", "day": 3.0, "cause": "viral", "hazard_percent_per_day": 0.0},
+    {"kind": "partial-hepatectomy", "day": 3.0, "share": 0.3},
+    {"kind": "toxin", "day": 3.5, "agent": "thioacetamide", "dose": 50.0},
 ]
 EVERYTHING: dict[str, Any] = {
     **ONE,

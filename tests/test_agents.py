@@ -291,11 +291,17 @@ def test_cells_commit_beside_vacant_sites_only():
     cycle, senescent = np.full(n, -1.0), np.zeros(n, np.uint8)
     senescent[: n // 8] = 1
     dt, rate = 6.0, 0.02
-    hepatocyte.enter_cycle(
-        dt, SEED, TICK, H, np.full(n, rate), np.arange(n, dtype=U), site, senescent, cycle, neighbours, vacant
-    )
+    keys, rates = np.arange(n, dtype=U), np.full(n, rate)
+    hepatocyte.enter_cycle(dt, SEED, TICK, H, rates, 0.0, keys, site, senescent, cycle, neighbours, vacant)
     started = cycle >= 0.0
     assert not started[: n // 8].any() and not started[n // 2 + 1 :].any()
     p = 1.0 - np.exp(-rate * dt)
     young = started[n // 8 : n // 2 - 1]
     assert abs(young.mean() - p) < 4.0 * np.sqrt(p * (1 - p) / young.size)
+    asked = np.full(n, -1.0)
+    hepatocyte.enter_cycle(dt, SEED, TICK, H, rates, 0.5, keys, site, senescent, asked, neighbours, vacant)
+    assert np.array_equal(asked[: n // 2 - 1], cycle[: n // 2 - 1])  # what they commit to anyway is not added
+    half = 1.0 - np.exp(-0.5 * rate * dt)
+    without_room = (asked >= 0.0)[n // 2 + 1 :]
+    assert abs(without_room.mean() - half) < 4.0 * np.sqrt(half * (1 - half) / without_room.size)
+    assert not (asked >= 0.0)[: n // 8].any()

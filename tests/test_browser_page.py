@@ -125,7 +125,17 @@ def test_msc_are_given_arrive_and_are_taken_back(visitor):
 
 @pytest.mark.parametrize(
     "treatment",
-    ["Phlebotomy", "Iron chelator", "Transfusion", "Extracellular vesicles", "Toxin (CCl4)", "Diet"],
+    [
+        "Phlebotomy",
+        "Iron chelator",
+        "Transfusion",
+        "Extracellular vesicles",
+        "Toxin (CCl4, thioacetamide)",
+        "Diet",
+        "Iron injection",
+        "Hepatitis",
+        "Partial hepatectomy",
+    ],
 )
 def test_every_treatment_can_be_given(visitor, treatment):
     visitor.page.get_by_label("Treatment", exact=True).locator("..").click()

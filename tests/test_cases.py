@@ -213,9 +213,22 @@ def test_transfused_iron_reaches_macrophages_first():
     fold = {name: model.ledger.pool[name] / start[name] for name in ("spleen", "macrophages", "hepatocytes")}
     assert fold["spleen"] > fold["macrophages"] > 1.3 * fold["hepatocytes"] > 1.3
     model.run(days=49)
-    later = model.ledger.pool["hepatocytes"] / start["hepatocytes"]
-    assert later > model.ledger.pool["macrophages"] / start["macrophages"]
+    later = {name: model.ledger.pool[name] / start[name] for name in ("macrophages", "hepatocytes")}
+    assert later["macrophages"] > later["hepatocytes"] > 3.0  # these follow as transferrin fills
+    table = model.population.tables["macrophage"]
+    assert table["stored"].sum() > 0.2 * table["iron"].sum()
     assert model.ledger.entered["transfusion"] > 0.0 and model.readouts()["iron_ledger_error"] < 1e-12
+
+
+@pytest.mark.slow
+def test_iron_of_a_year_of_transfusions_stays_in_kupffer_cells_and_that_of_haemochromatosis_does_not():
+    def share(case: str, days: float, **more: object) -> float:
+        model = Lobule(case, settings={**SMALL, **more}).run(days=days)
+        return 100.0 - model.readouts()["iron_in_hepatocytes_percent"]
+
+    assert 15.0 < share("transfusion-human", 365.0) < 60.0
+    man = {"subject.age_days": 9131.0, "clock.phases": [{"days": 2000.0, "step_hours": 24.0}]}
+    assert share("hfe-human", 2000.0, **man, **{"record.snapshot_days": []}) < 6.0
 
 
 def test_carbonyl_iron_floods_the_rat():

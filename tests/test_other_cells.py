@@ -142,18 +142,52 @@ def test_macrophages_digest_and_release_with_their_half_lives():
         sites, sites.copy(), sites.copy(),
     )  # fmt: skip
     assert engulfed[0] == pytest.approx(0.5)
-    iron, out = np.full(1, 100.0), np.empty(1)
+    iron, stored, out = np.full(1, 20.0), np.zeros(1), np.empty(1)
     for _ in range(1000):
-        macrophage.recycle(24.0 * M.release_half_life / 1000.0, M, 1.0, 0.0, iron, out)
-    assert iron[0] == pytest.approx(50.0, rel=1e-3)
+        macrophage.recycle(24.0 * M.release_half_life / 1000.0, M, 1.0, 0.0, iron, stored, out)
+    assert iron[0] == pytest.approx(10.0, rel=1e-3)
+    assert stored[0] == pytest.approx(0.0, abs=1e-12)
 
 
-@given(st.floats(0.25, 240.0), st.floats(0.0, 2.0), st.floats(0.0, 1e3), st.floats(0.0, 1e4))
-def test_recycling_gives_at_most_what_there_is(dt, ferroportin, gained, iron):
-    held, out = np.full(1, iron), np.empty(1)
-    macrophage.recycle(dt, M, ferroportin, gained, held, out)
-    assert 0.0 <= out[0] <= iron + gained
-    assert held[0] >= 0.0 and held[0] + out[0] == pytest.approx(iron + gained, rel=1e-14)
+def test_macrophages_answer_to_ferroportin_by_its_power():
+    lost = []
+    for ferroportin in (0.5, 1.0):
+        iron, stored, out = np.full(1, 20.0), np.zeros(1), np.empty(1)
+        macrophage.recycle(1e-3, M, ferroportin, 0.0, iron, stored, out)
+        lost.append(out[0])
+    assert lost[1] / lost[0] == pytest.approx(2.0**M.release_power, rel=1e-3)
+
+
+@given(
+    st.floats(0.25, 240.0),
+    st.floats(0.0, 2.0),
+    st.floats(0.0, 1e3),
+    st.floats(0.0, 1e4),
+    st.floats(0.0, 1.0),
+)
+def test_recycling_gives_at_most_what_there_is(dt, ferroportin, gained, iron, share):
+    held, stored, out = np.full(1, iron), np.full(1, share * iron), np.empty(1)
+    macrophage.recycle(dt, M, ferroportin, gained, held, stored, out)
+    assert 0.0 <= out[0] <= (iron + gained) * (1.0 + 1e-12)
+    assert 0.0 <= stored[0] <= held[0]
+    assert held[0] + out[0] == pytest.approx(iron + gained, rel=1e-14)
+
+
+@pytest.mark.parametrize("dt", [1.0, 6.0])
+def test_stores_fill_above_the_threshold_and_empty_with_their_half_life(dt):
+    """A surge is stored by the ratio of the two ways out; a long step agrees with a short one."""
+    ends = []
+    for step in (0.01, dt):
+        iron, stored, out = np.full(1, 1000.0), np.zeros(1), np.empty(1)
+        for _ in range(round(240.0 / step)):
+            macrophage.recycle(step, M, 0.3, 0.0, iron, stored, out)
+        ends.append(stored[0])
+    assert 300.0 < ends[0] < 1000.0
+    assert ends[1] == pytest.approx(ends[0], rel=0.05)
+    iron, stored, out = np.full(1, 10.0), np.full(1, 10.0), np.empty(1)
+    for _ in range(1000):
+        macrophage.recycle(0.024 * M.store_half_life, M, 1.0, 0.0, iron, stored, out)
+    assert stored[0] == pytest.approx(5.0, rel=1e-3)
 
 
 def polarised(state: int, lineage: int, dt: float = 6.0, shortage: float = 0.0, rates=(0.05, 0.03, 0.02)):

@@ -27,6 +27,12 @@ NOTHING: dict[str, dict[str, Any]] = {
     "deferiprone": {"kind": "chelator", "drug": "deferiprone", "mg_per_kg": 0.0},
     "toxin": {"kind": "toxin", "agent": "ccl4", "dose": 0.0},
     "diet": {"kind": "diet", "iron_percent": 0.02},
+    "thioacetamide": {"kind": "toxin", "agent": "thioacetamide", "dose": 0.0},
+    "iron-dextran": {"kind": "iron-injection", "mg_per_kg": 0.0},
+    "iron-sucrose": {"kind": "iron-injection", "mg": 0.0, "compound": "sucrose"},
+    "viral-hepatitis": {"kind": "hepatitis", "cause": "viral", "hazard_percent_per_day": 0.0},
+    "metabolic-hepatitis": {"kind": "hepatitis", "cause": "metabolic", "hazard_percent_per_day": 0.0},
+    "partial-hepatectomy": {"kind": "partial-hepatectomy", "share": 0.0},
 }
 MSC = {"kind": "msc", "day": 1.0, "cells": 4e6, "route": "intraportal"}
 BOOKKEEPING = ("log",)

@@ -72,7 +72,7 @@ def test_exactly_one_of_the_two_is_given(kind: str) -> None:
         ("phlebotomy", {"volume_ml": 2.0}, "volume_ml = 2 -> in a mouse at most 1 mL at once"),
         ("phlebotomy", {"volume_ml_per_kg": 70.0}, "= 70 -> in a mouse at most 40 mL per kg at once"),
         ("transfusion", {"volume_ml_per_kg": 70.0}, "= 70 -> in a mouse at most 40 mL per kg at once"),
-        ("chelator", {"mg": 1500.0}, "mg = 1500 -> in a mouse at most 25 mg at once"),
+        ("chelator", {"mg": 1500.0}, "mg = 1500 -> in a mouse at most 100 mg at once"),
         ("chelator", {"mg_per_kg": 501.0}, "must be at most 500"),
         ("alcohol", {"grams_per_day": 60.0}, "= 60 -> in a mouse at most 1 g a day"),
         ("alcohol", {"grams_per_kg_per_day": 60.0}, "= 60 -> in a mouse at most 40 g per kg a day"),

@@ -118,6 +118,8 @@ def tasks(scale: Scale) -> dict[Any, Task]:
 
 def _spread_text(name: str, values: list[float]) -> str:
     mean, sd = spread(values)
+    if math.isnan(mean):
+        return "none"
     if name in COUNTS and mean < FEW:
         return f"{mean:.1f} +/- {sd:.1f}"
     share = sd / abs(mean) if mean else 0.0

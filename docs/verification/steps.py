@@ -240,6 +240,9 @@ def _table(
     steps, rows, failed, still = [step for step in values if step != reference], [], 0, []
     shown = 3.0 if 3.0 in values else steps[0]
     for name in COMPARED:
+        everything = [value for step in values for value in values[step][name]]
+        if np.isnan(everything).all():  # defined in man only
+            continue
         sd = pooled(values[step][name] for step in values)
         base = values[reference][name]
         mean = spread(base)[0]
@@ -255,7 +258,6 @@ def _table(
                 chapter.failures.append(
                     f"{title}, `{name}`, {step:g} h: {size:+.1f} {unit}, allowed {limit:.1f}"
                 )
-        everything = [value for step in values for value in values[step][name]]
         if np.ptp(everything) <= STILL * abs(mean):
             still.append(f"`{name}`")
             continue

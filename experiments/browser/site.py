@@ -159,7 +159,7 @@ def acting(model: Lobule, site: int) -> list[tuple[float, str, str]]:
     msc, levels = model.values["msc"], model.levels
     factor = levels.lung_msc / (model.body.reference.body_weight * msc.lung_reference)
     here, drinking = cyp2e1[tables["hepatocyte"]["site"]], model.body.drinking
-    own = own_signals(tables, levels.ccl4 * here, drinking * here, drinking, factor)
+    own = own_signals(tables, levels.toxin * here, drinking * here, drinking, factor)
     sentences = rules_in_words(model.rules)
     rows = [("monocyte", 0), *((name, row) for name, row, _ in cells_at(model, site))]
     found: dict[tuple[str, str, str], tuple[float, str, str]] = {}

@@ -17,13 +17,17 @@ WORDS = {
     "phlebotomy": "Phlebotomy",
     "transfusion": "Transfusion",
     "chelator": "Iron chelator",
-    "toxin": "Toxin (CCl4)",
+    "toxin": "Toxin (CCl4, thioacetamide)",
     "diet": "Diet",
     "alcohol": "Alcohol",
+    "iron-injection": "Iron injection",
+    "hepatitis": "Hepatitis",
+    "partial-hepatectomy": "Partial hepatectomy",
 }
 #: What the form starts with where the declaration has no default, by species, in the unit of the field. From
-#: the built-in cases (cells, blood of mice, CCl4), a session of phlebotomy in man (450 mL), deferasirox (20
-#: mg/kg), drinking of half effect (grams a day); the others assumed, to have something to change.
+#: the built-in cases (cells, blood of mice, CCl4, share of the liver), a phlebotomy in man (450 mL),
+#: deferasirox and dextran (20 mg/kg), drinking of half effect (grams a day); the others assumed, to have
+#: something to change.
 USUAL: dict[str, dict[str, Any]] = {
     "mouse": {"cells": 1e6, "particles": 1e10, "volume_ml": 0.1, "mg": 0.75, "grams_per_day": 0.1},
     "rat": {"cells": 3e6, "particles": 1e11, "volume_ml": 1.0, "mg": 12.0, "grams_per_day": 2.0},
@@ -38,7 +42,7 @@ for _species, _amounts in _PER_KG.items():
     _names = ("cells_per_kg", "particles_per_kg", "volume_ml_per_kg", "mg_per_kg", "grams_per_kg_per_day")
     USUAL[_species] |= dict(zip(_names, _amounts, strict=True))
 for _usual in USUAL.values():
-    _usual |= {"dose": 1.0, "iron_percent": 0.02}
+    _usual |= {"dose": 1.0, "iron_percent": 0.02, "hazard_percent_per_day": 0.2, "share": 0.667}
 _SCHEDULE = tuple(Dose.model_fields)
 
 
@@ -85,13 +89,15 @@ def initial(kind: str, species: str, per_kg: bool | None = None) -> dict[str, An
 def label(name: str) -> str:
     """Return the words for a field."""
     units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml_per_kg": " (mL/kg)", "_ml": " (mL)"}
-    units |= {"_percent": " (%)"}
+    units |= {"_percent": " (%)", "_ug_per_l": " (ug/L)"}
     words = {
         "mg_per_kg": "dose (mg/kg)",
         "mg": "dose (mg)",
         "grams_per_kg_per_day": "grams per kg a day",
         "hours": "over (hours)",
-        "dose": "dose (mL/kg)",
+        "dose": "dose (CCl4 mL/kg, thioacetamide mg/kg)",
+        "hazard_percent_per_day": "hepatocytes it kills (% a day)",
+        "share": "share of the liver (0 to 0.9)",
         "grams_per_day": "grams a day",
     }
     if name in words:
@@ -137,10 +143,12 @@ def TreatPane(desk: Desk, species: str) -> None:
     if frame is not None and frame.has_branch:
         solara.Select("To", values=["A", "B", "both"], value=who, dense=True)
 
-    is_whole = None not in form.value.values() and not (again.value and every.value is None)
+    asked = fields(kind.value)
+    missing = [name for name, value in form.value.items() if value is None and asked[name].is_required()]
+    is_whole = not missing and not (again.value and every.value is None)
 
     def give() -> None:
-        dose = {"kind": kind.value, **form.value}
+        dose = {"kind": kind.value, **{k: v for k, v in form.value.items() if v is not None}}
         if again.value:
             dose["every_days"] = every.value
         arm = {"A": "main", "B": "branch", "both": "both"}[who.value if frame and frame.has_branch else "A"]
