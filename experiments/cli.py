@@ -1,4 +1,4 @@
-"""The command line: `lobule run`, `sweep`, `sensitivity`, `collect`, `explain`, `view`, `plot` ..."""
+"""The command line: `lobule run`, `sweep`, `sensitivity`, `calibrate`, `collect`, `view`, `plot` ..."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
 from lobule.experiments.arguments import filename, folder, options, positive, setting, whole, workers
+from lobule.experiments.calibration.command import add_calibrate
 from lobule.experiments.signals import interrupting
 
 DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
@@ -79,6 +80,12 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         dest="settings",
         help="change the case or a declared parameter; may be given again",
     )
+    run.add_argument(
+        "--parameters",
+        type=filename,
+        metavar="FILE",
+        help="take parameters from a file (docs/calibration.md)",
+    )
     run.add_argument("--resume", type=folder, metavar="DIR", help="go on with an interrupted run")
     sweep = add(
         "sweep",
@@ -111,6 +118,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
     validate.add_argument("--seeds", type=whole, metavar="N", help="runs of each arm (20)")
     _many_runs(validate, "validation", "store of runs, with report, table and pictures beside them")
+    add_calibrate(add)
     collect = add(
         "collect",
         "write what a store of runs, or one run, holds as one data set for other tools",

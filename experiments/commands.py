@@ -50,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace, progress: Progress) -> Path:
-    case = load_case(DEFAULT_CASE if args.case is None else args.case, dict(args.settings))
+    settings = dict(args.settings)
+    if args.parameters is not None:
+        from lobule.experiments.calibration.parameterfile import read_parameters
+
+        settings = read_parameters(args.parameters) | settings
+    case = load_case(DEFAULT_CASE if args.case is None else args.case, settings)
     for name in case.evidence:
         read_evidence(name)
     notes: list[str] = []
@@ -68,7 +73,7 @@ def _start(args: argparse.Namespace, progress: Progress) -> Path:
 
 def _resume(args: argparse.Namespace, progress: Progress) -> Path:
     given = {"CASE": args.case, "--days": args.days, "--seed": args.seed, "--out": args.out}
-    given["--set"] = args.settings or None
+    given |= {"--set": args.settings or None, "--parameters": args.parameters}
     if also := [name for name, value in given.items() if value is not None]:
         raise UsageError("lobule run", f"--resume goes on with a run as it is: leave out {', '.join(also)}")
     check_resumable(args.resume)
@@ -117,6 +122,14 @@ def sensitivity(args: argparse.Namespace) -> int:
             print(line)
     print(args.out)
     return code
+
+
+def calibrate(args: argparse.Namespace) -> int:
+    """Find the parameters with which the model agrees with published data."""
+    from lobule.experiments.calibration import command
+
+    _check_workers(args)
+    return command.calibrate(args)
 
 
 def _check_workers(args: argparse.Namespace) -> None:

@@ -218,8 +218,27 @@ def read_evidence(name: str) -> Evidence:
         hint = nearest(name, known)
         raise InputError(f"evidence = {shown(name)} -> no such data set; there are {', '.join(known)}{hint}")
     with as_file(files("lobule.experiments") / "evidence" / f"{name}.toml") as path:
-        data = read_toml(path, f"{name}.toml")
+        return evidence_file(path, f"{name}.toml")
+
+
+def evidence_file(path: Path, label: str = "") -> Evidence:
+    """Return the data set that a file holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    label : str
+        What messages call it; its path unless given.
+
+    Raises
+    ------
+    InputError
+        If it is wrong.
+    """
+    label = label or str(path)
+    data = read_toml(path, label)
     try:
         return Evidence.model_validate(data)
     except ValidationError as error:
-        raise InputError(explain_errors(error, Evidence, data, lambda key: f"{name}.toml")) from None
+        raise InputError(explain_errors(error, Evidence, data, lambda key: label)) from None

@@ -15,6 +15,7 @@ from lobule.agents.rules import read_rules
 from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
+from lobule.experiments.calibration.page import calibration_page
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
 from lobule.experiments.sensitivities.studyfile import SensitivityFile
 from lobule.experiments.sweeps.sweepfile import (
@@ -290,6 +291,7 @@ PAGES = {
     "readouts.md": readouts_page,
     "case-file.md": case_file_page,
     "sweep-file.md": sweep_file_page,
+    "calibration-file.md": lambda: calibration_page(WRITTEN),
     "evidence.md": lambda: evidence_page(WRITTEN),
     "sensitivity-file.md": sensitivity_file_page,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lobule.errors import InputError, nearest, shown
-from lobule.experiments.evidence import Value, data_sets, read_evidence
+from lobule.experiments.evidence import Evidence, Value, data_sets, read_evidence
 from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.design import Point
 from lobule.experiments.sweeps.finished import Run
@@ -43,18 +43,27 @@ def with_targets(names: Sequence[str]) -> list[str]:
 
 
 def study_plan(
-    names: Iterable[str], seeds: int, settings: Mapping[str, Any] | None = None, *, name: str = "validation"
+    names: Iterable[str | Evidence],
+    seeds: int,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    name: str = "validation",
+    root: int = ROOT,
 ) -> Plan:
     """Return the plan of every run that the data sets `names` ask for.
 
     Parameters
     ----------
-    names : iterable of str
+    names : iterable of str or Evidence
         Data sets; those without targets ask for nothing.
     seeds : int
         Runs of each arm. Arms share the seeds.
     settings : mapping of str to object, optional
         Changes of every case by dotted key: parameter values to be tried.
+    name : str
+        Name of the plan.
+    root : int
+        Root of the seeds.
 
     Raises
     ------
@@ -64,21 +73,21 @@ def study_plan(
     if not 1 <= seeds <= MOST_SEEDS:
         raise InputError(f"seeds = {seeds} -> must be a whole number from 1 to {MOST_SEEDS}")
     arms = []
-    for data_set in names:
-        evidence = read_evidence(data_set)
+    for entry in names:
+        evidence = entry if isinstance(entry, Evidence) else read_evidence(entry)
         wanted = {arm for value in evidence.targets for arm in (value.arm, value.against) if arm}
         for arm in evidence.arm:
             if arm.name in wanted:
                 try:
                     arms.append(
                         Arm(
-                            arm_name(data_set, arm.name),
+                            arm_name(evidence.name, arm.name),
                             arm.resolved({"tissue.agents": False, **(settings or {})}),
                         )
                     )
                 except InputError as error:
-                    raise InputError(f"{data_set}.toml: arm {arm.name}: {error}") from None
-    return Plan(name, arms, (), [Point((), None)], range(seeds), ROOT)
+                    raise InputError(f"{evidence.name}.toml: arm {arm.name}: {error}") from None
+    return Plan(name, arms, (), [Point((), None)], range(seeds), root)
 
 
 class Courses:

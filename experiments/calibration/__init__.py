@@ -1,0 +1,1 @@
+"""Parameters from published data: approximate Bayesian computation on the sweep runner."""
