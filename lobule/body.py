@@ -264,19 +264,19 @@ class Body:
         need = released.gone + growth
         need += (short - released.gone - growth) * (1.0 - math.exp(-dt / (p.marrow_response * day)))
         need = min(max(need, p.marrow_floor * production), p.marrow_cap * production)
-        delivery = share_out(
-            self.ledger,
-            p,
-            self.transferrin_capacity(ref),
-            need,
-            released.other_need,
-            p.liver_transferrin_rate / day * liver.transferrin_uptake * dt,
-        )
+        delivery = self._settle_plasma(dt, need, released.other_need, liver.transferrin_uptake)
         ripe = self._decay("marrow", 1.0 / (p.marrow_time * day), dt)
         self.ledger.move("marrow", "red_cells", self.marrow_output * ripe)
         self.ledger.move("marrow", "spleen", (1.0 - self.marrow_output) * ripe)
         self._answer(dt, liver)
         return delivery
+
+    def _settle_plasma(
+        self, dt: float, marrow_need: float, other_need: float, liver_uptake: float
+    ) -> Delivery:
+        rate = self.values.liver_transferrin_rate / HOURS_PER_DAY * liver_uptake * dt
+        capacity = self.transferrin_capacity(self.reference)
+        return share_out(self.ledger, self.values, capacity, marrow_need, other_need, rate)
 
     def _answer(self, dt: float, liver: LiverSigns) -> None:
         """Let hepcidin follow liver iron, transferrin iron and inflammation, and ferroportin follow hepcidin."""
