@@ -10,22 +10,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from lobule.errors import InputError, nearest, one_line, shown
-from lobule.experiments.arguments import filename, folder, options, positive, setting, whole, workers
-from lobule.experiments.calibration.command import add_calibrate
+from lobule.experiments.arguments import filename, folder, options, positive, setting, whole
+from lobule.experiments.exits import BAD_INPUT, DONE, INTERRUPTED, UsageError
+from lobule.experiments.many import COMMANDS, add_many
 from lobule.experiments.signals import interrupting
 
-DONE, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 2, 3, 130
 DEFAULT_CASE = "hfe-mouse"
 SPECIES = ("mouse", "rat", "human")
 FORMATS = ("parquet", "csv", "zarr", "ome-tiff", "vtk", "multicellds")
-
-
-class UsageError(InputError):
-    """Something is wrong with the words of a command line."""
-
-    def __init__(self, program: str, message: str) -> None:
-        super().__init__(message)
-        self.program = program
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,38 +79,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         help="take parameters from a file (docs/calibration.md)",
     )
     run.add_argument("--resume", type=folder, metavar="DIR", help="go on with an interrupted run")
-    sweep = add(
-        "sweep",
-        "run a case many times, as a sweep file says, on all cores or a cluster",
-        "dose.toml --out results",
-        "dose.toml --dry-run",
-        "dose.toml --cluster tcp://host:8786",
-        "dose.toml --slurm jobs=20,queue=short,walltime=02:00:00",
-    )
-    sweep.add_argument("file", type=filename, metavar="FILE", help="a sweep file (docs/sweeps.md)")
-    _many_runs(sweep, "results", "store of runs")
-    sweep.add_argument("--figures", action="store_true", help="draw the pictures of every run")
-    sensitivity = add(
-        "sensitivity",
-        "learn which parameters matter for which readouts, as a sensitivity file says",
-        "screening.toml --out screening",
-        "screening.toml --dry-run",
-    )
-    sensitivity.add_argument(
-        "file", type=filename, metavar="FILE", help="a sensitivity file (docs/sensitivity.md)"
-    )
-    _many_runs(sensitivity, "sensitivity", "store of runs, with indices and pictures beside them")
-    validate = add(
-        "validate",
-        "run published experiments and show simulated beside published",
-        "--quick",
-        "zhou-1998 iredale-1998 --seeds 10 --out validation",
-    )
-    validate.add_argument("names", nargs="*", metavar="DATA-SET", help="data sets (all that have targets)")
-    validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
-    validate.add_argument("--seeds", type=whole, metavar="N", help="runs of each arm (20)")
-    _many_runs(validate, "validation", "store of runs, with report, table and pictures beside them")
-    add_calibrate(add)
+    add_many(add)
     collect = add(
         "collect",
         "write what a store of runs, or one run, holds as one data set for other tools",
@@ -211,25 +172,6 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     return parser, parsers
 
 
-def _many_runs(parser: Parser, out: str, what: str) -> None:
-    """Add the options of a command that does many runs."""
-    parser.add_argument("--out", type=folder, default=Path(out), metavar="DIR", help=f"{what} ({out})")
-    parser.add_argument(
-        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
-    )
-    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
-    parser.add_argument(
-        "--slurm",
-        type=options,
-        metavar="KEY=VALUE,...",
-        help="submit workers as SLURM jobs: jobs=20 and what dask-jobqueue knows: queue, account, memory ...",
-    )
-    parser.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
-    )
-
-
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read a command line.
 
@@ -298,6 +240,8 @@ def _command(argv: Sequence[str]) -> int:
     try:
         args = parse(argv)
         program = f"lobule {args.command}"
+        if args.command in COMMANDS:
+            return COMMANDS[args.command](args)
         from lobule.experiments import commands
 
         return int(getattr(commands, args.command)(args))

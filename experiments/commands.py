@@ -1,18 +1,17 @@
-"""What each command of the command line does; each returns an exit code."""
+"""What each command of the command line does, but for those of many runs; each returns an exit code."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lobule.case import Case, builtin_cases, load_case
 from lobule.errors import InputError, shown
-from lobule.experiments.cli import DEFAULT_CASE, DONE, INTERRUPTED, SOME_FAILED, UsageError
+from lobule.experiments.cli import DEFAULT_CASE
 from lobule.experiments.evidence import read_evidence
+from lobule.experiments.exits import DONE, UsageError
 from lobule.experiments.explain import explain as explain_case
 from lobule.experiments.folders import (
     check_complete,
@@ -24,11 +23,6 @@ from lobule.experiments.progress import Progress
 from lobule.experiments.signals import leave_alone
 from lobule.files import whole
 from lobule.kernel_cache import is_warm, mark_warm
-
-if TYPE_CHECKING:
-    from lobule.experiments.sweeps.plan import Plan
-
-MANY = 50_000  # cases that take so long to work out that one says so
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,97 +82,6 @@ def _say_when_cold() -> None:
         from lobule.experiments.sweeps.warm import COMPILING
 
         print(COMPILING, file=sys.stderr)
-
-
-def sweep(args: argparse.Namespace) -> int:
-    """Run a sweep, or say what it would be."""
-    from lobule.experiments.sweeps.sweepfile import read_sweep
-
-    _check_workers(args)
-    return _do_many(args, read_sweep(args.file), args.figures)
-
-
-def sensitivity(args: argparse.Namespace) -> int:
-    """Do the runs of a study, or say what they would be; then say which parameters matter."""
-    from lobule.experiments.sensitivities.study import BLOCKS
-    from lobule.experiments.sensitivities.studyfile import read_study
-
-    _check_workers(args)
-    study = read_study(args.file)
-    if args.dry_run:
-        print(f"{study.method}: {study.number:,} {BLOCKS[study.method]} of {study.block} points each")
-    code = _do_many(args, study.plan)
-    if args.dry_run or code not in (DONE, SOME_FAILED):
-        return code
-    from lobule.experiments.sensitivities.findings import conclude, in_words
-    from lobule.experiments.sweeps.conduct import look
-    from lobule.experiments.sweeps.store import Store
-
-    store = Store(args.out)
-    if look(study.plan, store).todo:  # it was stopped
-        return code
-    for analysis in conclude(study, store):
-        for line in in_words(study, analysis):
-            print(line)
-    print(args.out)
-    return code
-
-
-def calibrate(args: argparse.Namespace) -> int:
-    """Find the parameters with which the model agrees with published data."""
-    from lobule.experiments.calibration import command
-
-    _check_workers(args)
-    return command.calibrate(args)
-
-
-def _check_workers(args: argparse.Namespace) -> None:
-    """Refuse options that say twice who does the runs."""
-    program = f"lobule {args.command}"
-    if args.cluster is not None and args.slurm is not None:
-        raise UsageError(program, "--cluster and --slurm -> choose one of the two")
-    if args.workers is not None and (args.cluster is not None or args.slurm is not None):
-        raise UsageError(program, "--workers -> is for this machine: leave out --cluster and --slurm")
-
-
-def _do_many(args: argparse.Namespace, plan: Plan, draw: bool = False) -> int:
-    """Do the runs of a plan, or say what they would be."""
-    if (number := len(plan.arms) * len(plan.points)) > MANY:
-        print(f"working out {number:,} cases", file=sys.stderr)
-    from lobule.experiments.sweeps.conduct import Workers, conduct
-    from lobule.experiments.sweeps.store import Store
-    from lobule.experiments.sweeps.summary import plan_in_words, summary
-
-    store, who = Store(args.out), Workers.of(args.workers, args.cluster, args.slurm)
-    if args.dry_run:
-        for line in plan_in_words(plan, store, who, only_failed=args.failed, draw=draw):
-            print(line)
-        return DONE
-    outcome = conduct(plan, store, who, only_failed=args.failed, draw=draw)
-    command = shlex.join(["lobule", args.command, *(word for word in args.words if word != "--failed")])
-    for line in summary(plan, store, outcome, f"{command} --failed", f"go on with: {command}"):
-        print(line, file=sys.stderr if line.startswith(("stopped", "interrupted")) else sys.stdout)
-    if outcome.interrupted:
-        return INTERRUPTED
-    return SOME_FAILED if outcome.failures or outcome.left else DONE
-
-
-def validate(args: argparse.Namespace) -> int:
-    """Hold the model against published experiments."""
-    from lobule.experiments.sweeps.store import Store
-    from lobule.experiments.validation.conclusion import conclude
-    from lobule.experiments.validation.studies import QUICK, SEEDS, study_plan, with_targets
-
-    _check_workers(args)
-    if args.quick and args.seeds is not None:
-        raise UsageError("lobule validate", "--quick and --seeds -> choose one of the two")
-    names = with_targets(args.names)
-    plan = study_plan(names, QUICK if args.quick else SEEDS if args.seeds is None else args.seeds)
-    code = _do_many(args, plan)
-    if not args.dry_run and code in (DONE, SOME_FAILED):
-        for line in conclude(names, plan, Store(args.out)):
-            print(line)
-    return code
 
 
 def collect(args: argparse.Namespace) -> int:

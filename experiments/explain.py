@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lobule.case import Case
-from lobule.cohort import drawn_values, in_words
+from lobule.cohort import drawn_values
+from lobule.distributions import in_words
 from lobule.doses import (
     LARGEST_TOXIN,
     AlcoholChange,

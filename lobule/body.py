@@ -1,4 +1,4 @@
-"""The rest of the organism: plasma iron and transferrin, red cells, marrow, spleen, other tissue, hepcidin, ALT."""
+"""The rest of the organism: red cells, marrow, spleen, other tissue, hepcidin, ALT; its parameters."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lobule.agents.declare import Parameter, Parameters
-from lobule.agents.jit import kernel
 from lobule.ledger import COMPOUNDS, Ledger
+from lobule.plasma import Delivery, overflow, share_out
 from lobule.subjects import Growth, Reference
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_UG
 
@@ -68,31 +68,6 @@ BODY = Parameters(
 )  # fmt: skip
 
 
-@kernel
-def _overflow(saturation, threshold, power):  # type: ignore[no-untyped-def]
-    return min(1.0, (max(0.0, saturation - threshold) / (1.0 - threshold)) ** power)
-
-
-@kernel
-def _level_plasma(start, inflow, need, liver_rate, capacity, normal, half, threshold, power):  # type: ignore[no-untyped-def]
-    """Return plasma iron at the end of a step (umol), and the share of their need that tissues then get.
-
-    Bisection: what flows in, binds and is taken up at the final level leads to that level.
-    """
-    low, high = 0.0, max(capacity, start)
-    plasma = supply = 0.0
-    for _ in range(80):
-        plasma = 0.5 * (low + high)
-        x = plasma / normal
-        supply = (1.0 + half) * x / (x + half)
-        failed = inflow * _overflow(plasma / capacity, threshold, power)
-        if plasma - start - inflow + failed + need * supply + liver_rate * plasma < 0.0:
-            low = plasma
-        else:
-            high = plasma
-    return plasma, supply
-
-
 def _taken(share: float, macrophages: float) -> float:
     """Return the liver's share when it has only a part (0 to 1) of the macrophages that take `share` in health."""
     return share * macrophages / (1.0 - share * (1.0 - macrophages))
@@ -110,14 +85,6 @@ class Release:
     """What Kupffer cells have taken up: a part of it, and injected iron."""
     other_need: float
     """What other tissue would take from plasma."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """Iron that reaches the hepatocytes in a step, umol for the whole liver."""
-
-    ntbi: float
-    transferrin: float
 
 
 @dataclass(frozen=True)
@@ -239,7 +206,7 @@ class Body:
 
     def overflow(self, saturation: float) -> float:
         """Return the share of inflowing iron that fails to bind transferrin at `saturation`."""
-        return float(_overflow(saturation, self.values.overflow_threshold, self.values.overflow_power))
+        return overflow(saturation, self.values)
 
     def release(self, dt: float, hours: float, macrophages: float, liver_iron: float) -> Release:
         """Begin a step of `dt` hours from `hours` after the start: all that gives iron to plasma, gives it.
@@ -307,31 +274,9 @@ class Body:
     def _settle_plasma(
         self, dt: float, marrow_need: float, other_need: float, liver_uptake: float
     ) -> Delivery:
-        """Share the inflow among transferrin, overflow and the takers of transferrin iron."""
-        p, ledger = self.values, self.ledger
+        rate = self.values.liver_transferrin_rate / HOURS_PER_DAY * liver_uptake * dt
         capacity = self.transferrin_capacity(self.reference)
-        normal = p.normal_saturation * capacity
-        inflow = ledger.pool["inflow"]
-        liver_rate = p.liver_transferrin_rate / HOURS_PER_DAY * liver_uptake * dt
-        plasma, supply = _level_plasma(
-            ledger.pool["plasma"],
-            inflow,
-            marrow_need + other_need,
-            liver_rate,
-            capacity,
-            normal,
-            p.supply_half,
-            p.overflow_threshold,
-            p.overflow_power,
-        )
-        failed, liver = inflow * self.overflow(plasma / capacity), liver_rate * plasma
-        marrow, other = marrow_need * supply, other_need * supply
-        to_liver = ledger.move("inflow", "hepatocytes", failed * p.overflow_liver)
-        ledger.move("inflow", "other", failed - to_liver)
-        ledger.move("inflow", "plasma", ledger.pool["inflow"])
-        ledger.move("plasma", "marrow", marrow)
-        ledger.move("plasma", "other", other)
-        return Delivery(to_liver, ledger.move("plasma", "hepatocytes", liver))
+        return share_out(self.ledger, self.values, capacity, marrow_need, other_need, rate)
 
     def _answer(self, dt: float, liver: LiverSigns) -> None:
         """Let hepcidin follow liver iron, transferrin iron and inflammation, and ferroportin follow hepcidin."""

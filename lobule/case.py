@@ -18,10 +18,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lobule.casefile import explain_errors, read_toml, to_toml
-from lobule.cohort import Distribution, Value, check_cohort, flat, subject_of
-from lobule.doses import HOURS_PER_DAY, LARGEST, TOLERANCE_HOURS, Section, Treatment
+from lobule.cohort import check_cohort, flat, subject_of
+from lobule.distributions import Distribution, Value
+from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS, Section, Treatment
 from lobule.errors import InputError, nearest, shown
-from lobule.sections import OLDEST_DAYS, Clock, Diet, Record, Start, Subject, Tissue
+from lobule.plausibility import check_map, check_scar, check_times
+from lobule.sections import Clock, Diet, Record, Start, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
 from lobule.tissue_map import with_map, without_displaced
 
@@ -83,53 +85,10 @@ class Case(Section):
         return self
 
     @model_validator(mode="after")
-    def _scar_is_possible(self) -> Self:
-        if self.start.collagen_area_percent is not None:
-            from lobule.parameters import parameter_values
-            from lobule.scars import check_area
-
-            m = parameter_values(self)["matrix"]
-            check_area(self.start.collagen_area_percent, m.baseline, m.densest)
-        return self
-
-    @model_validator(mode="after")
-    def _map_has_its_own_shape(self) -> Self:
-        for name in ("pitch", "radius", "central_vein_radius", "portal_tract_radius"):
-            key = f"geometry.{name}"
-            if self.tissue.map is not None and key in self.parameters:
-                raise ValueError(
-                    f"parameters.{key} = {self.parameters[key]:g} -> a map has its own shape: leave it out"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_the_run(self) -> Self:
-        days = self.end_hours / HOURS_PER_DAY
-        species, age = self.subject.species, self.subject.age_days + days
-        if age > OLDEST_DAYS[species]:
-            raise ValueError(
-                f"clock.phases -> the run ends at an age of {age:g} days; "
-                f"a {species} is at most {OLDEST_DAYS[species]:g} days old"
-            )
-        for i, dose in enumerate(self.treatments):
-            at = f"treatments.{i}"
-            if self.clock.step_start(dose.day * HOURS_PER_DAY) >= self.end_hours:
-                raise ValueError(
-                    f"{at}.day = {dose.day:g} -> no step of the run, which has {days:g} days, is left"
-                )
-            if (
-                dose.until_day is not None
-                and dose.until_day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS
-            ):
-                raise ValueError(f"{at}.until_day = {dose.until_day:g} -> the run ends after {days:g} days")
-            for name, (most, words) in LARGEST.items():
-                amount = getattr(dose, name, None)
-                if amount is not None and amount > most[species]:
-                    limit = f"in a {species} at most {most[species]:g} {words}"
-                    raise ValueError(f"{at}.{name} = {amount:g} -> {limit}")
-        for i, day in enumerate(self.record.snapshot_days):
-            if day * HOURS_PER_DAY > self.end_hours + TOLERANCE_HOURS:
-                raise ValueError(f"record.snapshot_days.{i} = {day:g} -> the run ends after {days:g} days")
+    def _goes_together(self) -> Self:
+        check_scar(self)
+        check_map(self)
+        check_times(self)
         return self
 
     @model_validator(mode="after")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
-
-from lobule.doses import HOURS_PER_DAY, Section
-from lobule.errors import InputError, nearest, shown
+from lobule.distributions import Choice, Lognormal, Uniform, Value, drawn_at, shares_of
+from lobule.doses import HOURS_PER_DAY
+from lobule.errors import InputError, nearest
 from lobule.keys import all_keys, field_at
 from lobule.sections import OLDEST_DAYS
 
@@ -35,95 +33,6 @@ UNDRAWN = (
     "drawn",
 )
 LEAST_SHARE = 1e-3  # of a distribution that must lie between its ends
-_DIGITS = (
-    6  # of a drawn number: a case file stays readable, and the last bits of a machine's log do not count
-)
-
-Value = float | int | str | bool
-
-
-class Bounded(Section):
-    """A distribution of numbers, cut off at its ends and renormalised."""
-
-    low: float | None = None
-    """Least value; that of the declared range when absent."""
-    high: float | None = None
-    """Largest value; that of the declared range when absent."""
-
-    @model_validator(mode="after")
-    def _ends_are_in_order(self) -> Self:
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low = {self.low:g} is not below high = {self.high:g}")
-        return self
-
-
-class Normal(Bounded):
-    """A normal distribution."""
-
-    distribution: Literal["normal"]
-    mean: float
-    """Mean before it is cut off."""
-    sd: float = Field(gt=0)
-    """Standard deviation before it is cut off."""
-
-
-class Lognormal(Bounded):
-    """A distribution whose logarithm is normal: by its median, or by its mean and standard deviation."""
-
-    distribution: Literal["lognormal"]
-    median: float | None = Field(default=None, gt=0)
-    """Median; with `log_sd`."""
-    log_sd: float | None = Field(default=None, gt=0, le=5)
-    """Standard deviation of the natural logarithm."""
-    mean: float | None = Field(default=None, gt=0)
-    """Mean; with `sd`, instead of `median` and `log_sd`."""
-    sd: float | None = Field(default=None, gt=0)
-    """Standard deviation."""
-
-    @model_validator(mode="after")
-    def _is_one_of_two(self) -> Self:
-        given = [name for name in ("median", "log_sd", "mean", "sd") if getattr(self, name) is not None]
-        if given not in (["median", "log_sd"], ["mean", "sd"]):
-            raise ValueError("lognormal -> give median and log_sd, or mean and sd")
-        return self
-
-    @property
-    def logarithm(self) -> NormalDist:
-        """The distribution of the logarithm."""
-        if self.median is not None and self.log_sd is not None:
-            return NormalDist(math.log(self.median), self.log_sd)
-        mean, sd = self.mean or 1.0, self.sd or 1.0
-        variance = math.log1p((sd / mean) ** 2)
-        return NormalDist(math.log(mean) - 0.5 * variance, math.sqrt(variance))
-
-
-class Uniform(Bounded):
-    """A uniform distribution."""
-
-    distribution: Literal["uniform"]
-
-
-class Choice(Section):
-    """One of several values."""
-
-    distribution: Literal["choice"]
-    values: Annotated[tuple[float | int | str | bool, ...], Field(min_length=1, strict=False)]
-    """What is drawn: numbers or words."""
-    weights: Annotated[tuple[Annotated[float, Field(ge=0)], ...] | None, Field(strict=False)] = None
-    """How often each is drawn, relative to the others; all alike when absent."""
-
-    @model_validator(mode="after")
-    def _has_a_weight_each(self) -> Self:
-        if self.weights is not None and (len(self.weights) != len(self.values) or not sum(self.weights)):
-            raise ValueError(f"weights -> must be {len(self.values)} numbers, one a value, not all 0")
-        return self
-
-
-Distribution = Annotated[Normal | Lognormal | Uniform | Choice, Field(discriminator="distribution")]
-
-
-#: Keys of the distributions.
-DRAW_KEYS = frozenset(name for table in (Normal, Lognormal, Uniform, Choice) for name in table.model_fields)
 
 
 def flat(table: Any, before: str = "") -> Any:
@@ -150,7 +59,7 @@ def subject_of(case: Case, seed: int) -> dict[str, Value]:
     A draw hangs on seed and key alone: another key in the cohort shifts none.
     """
     return {
-        key: _drawn(distribution, _ends(case, key, distribution), _chance(seed, key))
+        key: drawn_at(distribution, _ends(case, key, distribution), _chance(seed, key))
         for key, distribution in case.cohort.items()
     }
 
@@ -164,46 +73,6 @@ def _chance(seed: int, key: str) -> float:
     name = np.uint64(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little"))
     zero = np.uint64(0)
     return float(uniform(np.uint64(seed), COHORT, zero, name, zero))
-
-
-def _drawn(distribution: Any, ends: tuple[float, float], u: float) -> Value:
-    """Return the value at the share `u` (0 to 1) of a distribution."""
-    if isinstance(distribution, Choice):
-        weights = distribution.weights or (1.0,) * len(distribution.values)
-        left = u * sum(weights)
-        for value, weight in zip(distribution.values, weights, strict=True):
-            left -= weight
-            if left < 0.0:
-                return value
-        return next(v for v, w in zip(distribution.values[::-1], weights[::-1], strict=True) if w > 0.0)
-    low, high = ends
-    if isinstance(distribution, Uniform):
-        number = low + u * (high - low)
-    else:
-        normal, below, above, is_mirrored = _shares(distribution, ends)
-        share = min(max(below + u * (above - below), 1e-300), 1.0 - 1e-16)
-        number = normal.inv_cdf(share)
-        number = 2.0 * normal.mean - number if is_mirrored else number
-        number = math.exp(number) if isinstance(distribution, Lognormal) else number
-    return min(max(float(f"{number:.{_DIGITS}g}"), low), high)
-
-
-def _shares(
-    distribution: Normal | Lognormal, ends: tuple[float, float]
-) -> tuple[NormalDist, float, float, bool]:
-    """Return a normal distribution, its shares below both ends, and whether it is mirrored.
-
-    It is mirrored where the ends lie in the upper half, in which shares have no digits left.
-    """
-    low, high = ends
-    if isinstance(distribution, Lognormal):
-        normal = distribution.logarithm
-        low, high = (math.log(end) if end > 0.0 else -math.inf for end in (low, high))
-    else:
-        normal = NormalDist(distribution.mean, distribution.sd)
-    if is_mirrored := low > normal.mean:
-        low, high = 2.0 * normal.mean - high, 2.0 * normal.mean - low
-    return normal, normal.cdf(low), normal.cdf(high), is_mirrored
 
 
 def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
@@ -224,7 +93,7 @@ def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
             continue
         ends = _ends(case, key, distribution)
         if not isinstance(distribution, Uniform):
-            _, below, above, _ = _shares(distribution, ends)
+            _, below, above, _ = shares_of(distribution, ends)
             if above - below < LEAST_SHARE:
                 raise InputError(
                     f"{at} -> next to nothing of this {distribution.distribution} distribution lies "
@@ -290,28 +159,3 @@ def drawn_values(case: Case) -> dict[str, Value]:
                 value = value[int(part) if part.isdecimal() else part]
         found[key] = value
     return found
-
-
-def in_words(key: str, distribution: Any) -> str:
-    """Return one line for what is drawn."""
-    match distribution:
-        case Choice():
-            weights = distribution.weights
-            chosen = [shown(value) for value in distribution.values]
-            if weights is not None:
-                chosen = [
-                    f"{word} ({100.0 * w / sum(weights):.3g} %)"
-                    for word, w in zip(chosen, weights, strict=True)
-                ]
-            return f"{key}: one of {', '.join(chosen)}"
-        case Normal():
-            words = f"normal, mean {distribution.mean:g}, SD {distribution.sd:g}"
-        case Lognormal() if distribution.median is not None:
-            words = f"lognormal, median {distribution.median:g}, SD of the logarithm {distribution.log_sd:g}"
-        case Lognormal():
-            words = f"lognormal, mean {distribution.mean:g}, SD {distribution.sd:g}"
-        case _:
-            words = "uniform"
-    ends = (("from", distribution.low), ("to", distribution.high))
-    limits = " ".join(f"{word} {end:g}" for word, end in ends if end is not None)
-    return f"{key}: {words}{', ' * bool(limits)}{limits}"

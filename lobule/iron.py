@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.agents import hepatocyte, macrophage
-from lobule.body import Delivery
 from lobule.fields import LANE
+from lobule.plasma import Delivery
 from lobule.units import LN2, UMOL_PER_FMOL
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ class Ledger:
     """The iron account of one body, in umol.
 
     Body pools live here. The liver pools are booked here as well, but their truth is the cells' own columns;
-    :meth:`error` holds the two against each other. ``inflow`` is iron that cells have released and that
-    reaches plasma in the next step.
+    :meth:`error` holds the two against each other. ``inflow`` is iron on its way to plasma: what gut and
+    cells release reaches it in the same step, what debris sets free in the next.
 
     Attributes
     ----------

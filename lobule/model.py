@@ -32,12 +32,13 @@ from lobule.matrix import Matrix
 from lobule.oxygen import OxygenCurve
 from lobule.parameters import parameter_values
 from lobule.perfusion import Perfusion
-from lobule.population import CELLS, POOL, Population
+from lobule.plausibility import check_amendment
+from lobule.population import POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.regeneration import Regeneration
 from lobule.sensing import Senses, rule_set
-from lobule.start import begin
-from lobule.subjects import Growth
+from lobule.start import populate
+from lobule.subjects import growth_of
 from lobule.transport import Transport
 from lobule.treatments import Levels, carry_out, ev_inlet
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, UMOL_PER_FMOL
@@ -67,12 +68,21 @@ class Lobule(mesa.Model):
         ``model.fields["tnf"]`` is an array over sites.
     tissue : Tissue
         Sites: coordinates (um), kinds, zones, neighbours.
+    population : Population
+        The same populations by name, and what is left of the dead.
+    scale : float
+        Hepatocytes of the liver over those of the sections.
 
     Raises
     ------
     InputError
         If the case or a setting is wrong.
     """
+
+    population: Population
+    cells: dict[type[Cell], CellTable]
+    scale: float
+    scale_per_gram: float
 
     def __init__(
         self,
@@ -105,18 +115,7 @@ class Lobule(mesa.Model):
         hfe = subject.genotype == "hfe-knockout"
         self.exchange = Exchange(self.tissue, self.fields, self.perfusion, self.transport, values, hfe)
         body = values["body"]
-        growth = Growth(
-            subject.species,
-            subject.sex,
-            loss=body.loss,
-            menses=body.menses,
-            female_weight=body.female_weight,
-        )
-        if subject.age_days < growth.first_age:
-            raise InputError(
-                f"{self.case.name}: subject.age_days = {subject.age_days:g} -> "
-                f"a {subject.species} can be followed from day {growth.first_age:g}"
-            )
+        growth = growth_of(self.case, body)
         self.ledger = Ledger()
         self.body = Body(body, growth, subject.age_days, subject.genotype, self.ledger)
         if self.case.diet.iron_percent is not None:
@@ -132,7 +131,7 @@ class Lobule(mesa.Model):
         self.log: list[tuple[float, str]] = []
         self._events = self.case.events()
         self.next_event = 0
-        self._populate()
+        populate(self)
         self.function = Function(
             values["function"], self.perfusion.throughflow(), self.population.n_hepatocytes
         )
@@ -141,34 +140,6 @@ class Lobule(mesa.Model):
         if layout.agents:
             for handle, table in self.cells.items():
                 table.attach_handles(partial(handle, self))
-
-    def _populate(self) -> None:
-        """Put healthy cells in place, let them begin as the case says, and open the iron account."""
-        ref, m = self.body.reference, self.values["macrophage"]
-        per_gram = self.tissue.hepatocytes_per_gram
-        hepatocytes = int((self.tissue.kind == 0).sum())
-        self.scale = ref.liver_weight * per_gram / hepatocytes
-        liver = ref.liver_iron * ref.liver_dry_weight / self.scale / UMOL_PER_FMOL
-        body = self.values["body"]
-        daily = ref.red_cells / body.red_cell_life * body.liver_recycling / self.scale / UMOL_PER_FMOL
-        # Recycled iron in passing; a very young liver holds so little that it would be most of it.
-        in_macrophages = min(daily * m.release_half_life / np.log(2.0), 0.3 * liver)
-        macrophages = round(m.per_hundred / 100.0 * hepatocytes)
-        self.population = Population(
-            self.tissue,
-            self.values,
-            (liver - in_macrophages) / hepatocytes,
-            in_macrophages / macrophages,
-            self.seed,
-        )
-        table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
-        # As if iron had been in balance before the run.
-        balance = p.export_rate * self.body.ferroportin / (table["iron"] + p.export_half_iron)
-        table["iron_uptake"] = balance * table["iron"]
-        self.cells: dict[type[Cell], CellTable] = {CELLS[n]: t for n, t in self.population.tables.items()}
-        self._scale_per_gram = self.scale / ref.liver_weight
-        pools = begin(self)
-        self.ledger.open({**pools, **liver_iron_umol(self)})
 
     @property
     def age_days(self) -> float:
@@ -261,7 +232,7 @@ class Lobule(mesa.Model):
             self.scale = scale
 
     def _present_scale(self) -> float:
-        return self._scale_per_gram * self.body.reference.liver_weight * self.regeneration.mass
+        return self.scale_per_gram * self.body.reference.liver_weight * self.regeneration.mass
 
     def resect(self, share: float) -> None:
         """Cut `share` (0 to 1) of the liver off: whole lobules go, and the sections stand for fewer."""
@@ -337,16 +308,8 @@ class Lobule(mesa.Model):
         InputError
             If `case` has another subject, start, tissue, diet, parameters or rules, or another past.
         """
-        events = case.events()
-        for part in ("subject", "start", "tissue", "diet", "parameters", "rules"):
-            if getattr(case, part) != getattr(self.case, part):
-                raise InputError(f"{part} -> cannot be changed while a run goes on; start it anew")
-        same_past = events[: self.next_event] == self._events[: self.next_event]
-        to_come = events[self.next_event :]
-        comes_late = bool(to_come) and to_come[0][0] < self.hours - TOLERANCE_HOURS
-        if not same_past or comes_late or case.clock.step_at(int(self.tick))[0] != self.hours:
-            raise InputError(f"the run is at hour {self.hours:g} -> what came before cannot be changed")
-        self.case, self._events = case, events
+        check_amendment(self.case, case, int(self.tick), self.next_event)
+        self.case, self._events = case, case.events()
 
     def kill(self, cell: Cell) -> None:
         """Let one cell die: its iron stays in the account, as debris of its site."""

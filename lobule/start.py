@@ -1,4 +1,4 @@
-"""The state a run starts from where it is not health: iron, blood, scars, myofibroblasts, senescence."""
+"""The state a run starts from: healthy cells, then iron, blood, scars and cells as the case says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lobule.body import Body, LiverSigns
 from lobule.errors import InputError
 from lobule.geometry import PARENCHYMA
 from lobule.ledger import Ledger
+from lobule.population import CELLS, Population
+from lobule.readouts import liver_iron_umol
 from lobule.scars import scar
 from lobule.sections import CROSS_LINKED_PERCENT
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, LN2, UMOL_PER_FMOL
@@ -26,8 +28,36 @@ SENESCENT, MYOFIBROBLASTS, PLACES = 4, 5, 6  # uses of chance, beside those of t
 _STEP_HOURS, _MOST_STEPS, _STILL = 6.0, 6000, 1e-7  # of the body's way to its answer
 
 
-def begin(model: Lobule) -> dict[str, float]:
-    """Put a fresh `model` into the state its case starts with; return the iron outside the liver (umol)."""
+def populate(model: Lobule) -> None:
+    """Put healthy cells in place, let them begin as the case says, and open the iron account."""
+    ref, m = model.body.reference, model.values["macrophage"]
+    hepatocytes = int((model.tissue.kind == PARENCHYMA).sum())
+    model.scale = ref.liver_weight * model.tissue.hepatocytes_per_gram / hepatocytes
+    model.scale_per_gram = model.scale / ref.liver_weight
+    liver = ref.liver_iron * ref.liver_dry_weight / model.scale / UMOL_PER_FMOL
+    body = model.values["body"]
+    daily = ref.red_cells / body.red_cell_life * body.liver_recycling / model.scale / UMOL_PER_FMOL
+    # Recycled iron in passing; a very young liver holds so little that it would be most of it.
+    in_macrophages = min(daily * m.release_half_life / LN2, MOST_IN_MACROPHAGES * liver)
+    macrophages = round(m.per_hundred / 100.0 * hepatocytes)
+    model.population = Population(
+        model.tissue,
+        model.values,
+        (liver - in_macrophages) / hepatocytes,
+        in_macrophages / macrophages,
+        model.seed,
+    )
+    table, p = model.population.tables["hepatocyte"], model.values["hepatocyte"]
+    # As if iron had been in balance before the run.
+    balance = p.export_rate * model.body.ferroportin / (table["iron"] + p.export_half_iron)
+    table["iron_uptake"] = balance * table["iron"]
+    model.cells = {CELLS[name]: table for name, table in model.population.tables.items()}
+    pools = _begin(model)
+    model.ledger.open({**pools, **liver_iron_umol(model)})
+
+
+def _begin(model: Lobule) -> dict[str, float]:
+    """Put a healthy `model` into the state its case starts with; return the iron outside the liver (umol)."""
     start, body = model.case.start, model.body
     pools = body.initial_pools()
     if start.haemoglobin_g_per_dl is not None:

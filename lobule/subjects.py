@@ -6,13 +6,18 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from lobule import references
+from lobule.errors import InputError
 from lobule.units import HOURS_PER_DAY, UMOL_PER_UG, WET_TO_DRY_LIVER
+
+if TYPE_CHECKING:
+    from lobule.case import Case
 
 DAYS_PER_YEAR = 365.25
 _TABLES = {
@@ -143,6 +148,24 @@ class Growth:
             gain = 0.0 if grown else gain / HOURS_PER_DAY
             absorption = max(0.0, gain + self._loss * body + menses)
         return Reference(body, liver, red, marrow, spleen, lic, other, absorption, menses, blood)
+
+
+def growth_of(case: Case, p: Any) -> Growth:
+    """Return the reference subject of a case; `p` are the values of :data:`lobule.body.BODY`.
+
+    Raises
+    ------
+    InputError
+        If the subject is younger than the table.
+    """
+    subject = case.subject
+    growth = Growth(subject.species, subject.sex, loss=p.loss, menses=p.menses, female_weight=p.female_weight)
+    if subject.age_days < growth.first_age:
+        raise InputError(
+            f"{case.name}: subject.age_days = {subject.age_days:g} -> "
+            f"a {subject.species} can be followed from day {growth.first_age:g}"
+        )
+    return growth
 
 
 def _menstruates(years: float) -> float:

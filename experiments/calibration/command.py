@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lobule.experiments.arguments import filename, folder, options, workers
+from lobule.experiments.exits import DONE, INTERRUPTED, SOME_FAILED
 from lobule.experiments.progress import span
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ def add_calibrate(add: Callable[..., argparse.ArgumentParser]) -> None:
 def calibrate(args: argparse.Namespace) -> int:
     """Calibrate, or say what it would be."""
     from lobule.experiments.calibration.calibrationfile import read_calibration
-    from lobule.experiments.cli import DONE, INTERRUPTED, SOME_FAILED
     from lobule.experiments.sweeps.conduct import Workers
 
     calibration = read_calibration(args.file)

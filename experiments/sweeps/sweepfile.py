@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from lobule.case import builtin_cases
 from lobule.casefile import explain_errors, read_toml
-from lobule.cohort import DRAW_KEYS
+from lobule.distributions import DRAW_KEYS
 from lobule.doses import Section
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.sweeps.design import (
