@@ -349,6 +349,7 @@ def test_a_finished_run_is_replayed(browser, tmp_path):
         visitor.page.context.close()
 
 
+@pytest.mark.slow
 def test_two_arms_of_a_sweep_are_replayed_side_by_side_and_filmed(browser, tmp_path):
     from PIL import Image
 
