@@ -143,8 +143,8 @@ def _short(dose: WeighedDose) -> str:
 
 def published_in_words(value: Value) -> str:
     """Return ``"1.66 +/- 0.286 (SE) mg/g dry weight"``."""
-    if value.error_kind == "at most":
-        return f"at most {value.value:g} {value.unit}"
+    if value.error_kind in ("at most", "at least"):
+        return f"{value.error_kind} {value.value:g} {value.unit}".replace(" %", "%")
     kind = "kind of error not stated" if value.error_kind == "not stated" else value.error_kind
     error = f" +/- {value.error:g} ({kind})" if value.error is not None else ""
     return f"{value.value:g}{error} {value.unit}".replace(" %", "%")

@@ -135,8 +135,8 @@ def _relative(name: str, value: Value, series: Series, events: Sequence[tuple[fl
     stop = float(np.interp(doses[-1], series["hours"], curve))
     base = float(curve[0]) if value.measure == "remaining" else 0.0
     age = float(np.interp(doses[-1], series["hours"], series["age_days"])) + value.days_after_injury
-    most = "at most, " if value.error_kind == "at most" else ""
-    label = f"{name}{GRADES[value.grade]}: {most}relative to this run when injury stopped"
+    bound = f"{value.error_kind}, " if value.error_kind in ("at most", "at least") else ""
+    label = f"{name}{GRADES[value.grade]}: {bound}relative to this run when injury stopped"
     return Point(value.readout, age, base + value.value * (stop - base), None, label, value.grade == "A")
 
 

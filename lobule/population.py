@@ -219,8 +219,8 @@ class Population:
         )
         grown = np.setdiff1d(ready, parent[:n]) if lacking else ready[:0]
         table["births"][grown] += np.uint64(1)
+        genome.mutate(table["dna_damage"], table["mutations"], np.concatenate([parent[:n], grown]))
         if n:
-            genome.mutate(table["dna_damage"], table["mutations"], parent[:n])
             self._split("hepatocyte", parent[:n], site=target[:n], cycle=-1.0)
         return int(n), int(grown.size)
 

@@ -57,11 +57,24 @@ def test_a_daughter_inherits_damage_and_mutations():
     mother = int(np.flatnonzero(table["key"] == key)[0])
     table["dna_damage"][mother], table["mutations"][mother] = 2.5, 0.5
     table["cycle"][mother] = 1e3
-    born = model.population.renew_hepatocytes(model.seed, model.tick, model.population.vacant())
-    assert born == 1
+    born = model.population.renew_hepatocytes(model.seed, model.tick, model.population.vacant(), False)
+    assert born == (1, 0)
     for row in (int(np.flatnonzero(table["key"] == key)[0]), len(table) - 1):
         assert table["dna_damage"][row] == 2.5 and table["mutations"][row] == 2.0
     assert np.count_nonzero(table["mutations"]) == 2
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_division_without_room_mutates_where_the_liver_lacks_tissue(lacking):
+    """Her daughter belongs to new tissue there; elsewhere the cell leaves the cycle undivided."""
+    model = small("wild-type-mouse", tissue__agents=False)
+    table = model.population.tables["hepatocyte"]
+    table["dna_damage"][5], table["cycle"][5] = 2.5, 1e3
+    none = np.zeros_like(model.population.vacant())
+    born = model.population.renew_hepatocytes(model.seed, model.tick, none, lacking)
+    assert born == (0, int(lacking))
+    assert table["mutations"][5] == (1.5 if lacking else 0.0) == table["mutations"].sum()
+    assert table["cycle"][5] < 0.0
 
 
 def test_the_index_weighs_mutations_by_the_stage():

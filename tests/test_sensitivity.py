@@ -202,6 +202,7 @@ def test_the_same_from_a_script(file: Path, tmp_path: Path):
         assert [float(row["mu_star"]) for row in csv.DictReader(table)] == frame["mu_star"].tolist()
 
 
+@pytest.mark.slow  # sweeps, which do its runs, are killed in the quick tests, too
 def test_a_study_that_is_killed_goes_on(tmp_path: Path):
     path = tmp_path / "longer.toml"
     path.write_text(FILE.format(days=2, method="sobol", number=2), "utf-8")

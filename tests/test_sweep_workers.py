@@ -39,6 +39,7 @@ def serial(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(file: Path, out: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a sweep that hears signals, also where the tests themselves were started to ignore them."""
     return subprocess.Popen(
         [*LOBULE, "sweep", str(file), "--out", str(out), *words],
         stdout=subprocess.PIPE,
@@ -46,7 +47,13 @@ def start(file: Path, out: Path, *words: str, **environment: str) -> subprocess.
         text=True,
         start_new_session=True,
         env={**os.environ, **environment},
+        preexec_fn=hear,
     )
+
+
+def hear() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -119,8 +126,15 @@ def test_an_interrupted_driver_leaves_nobody_behind(file: Path, serial: Path, tm
     assert same(out, serial, tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("number", "code", "workers"),
+    [
+        (signal.SIGHUP, 129, "1"),
+        (signal.SIGTERM, 143, "2"),
+        pytest.param(signal.SIGTERM, 143, "1", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, "2", marks=pytest.mark.slow),
+    ],
+)
 def test_a_driver_that_is_asked_to_end_does_as_when_interrupted(
     number: signal.Signals, code: int, workers: str, file: Path, tmp_path: Path
 ):

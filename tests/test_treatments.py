@@ -193,13 +193,13 @@ def test_levels_decay_and_are_never_negative(steps):
 @pytest.mark.parametrize("dt", [1.0, 4.0, 24.0])
 @pytest.mark.parametrize("drug", CHELATORS)
 def test_exposure_does_not_depend_on_the_step(drug: str, dt: float):
-    """What binds over ten days, saturation included, is that of quarter-hour steps."""
+    """What binds over sixty days, saturation included, is that of quarter-hour steps."""
 
     def run(step: float) -> tuple[float, float]:
         levels = Levels(VALUES, 15.0, 20.0)
         levels.ccl4_depot = 2.0
         levels.infusions.append([drug, 60.0, 3.0])
-        means = [levels.step(step) for _ in range(round(240.0 / step))]
+        means = [levels.step(step) for _ in range(round(1440.0 / step))]
         return sum(m["ccl4"] for m in means) * step, sum(
             m["chelator"] / (m["chelator"] + 20.0) for m in means
         ) * step

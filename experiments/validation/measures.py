@@ -116,6 +116,8 @@ def _measured(value: Value, case: Case, course: Course, control: Course | None) 
         case "level-when":
             return _level_when(value, course)
         case _:
+            if not math.isfinite(now):
+                return math.nan  # the span ends after the run
             hours = course["hours"]
             during = (hours >= first * HOURS_PER_DAY - 1.0) & (hours <= last * HOURS_PER_DAY + 1.0)
             top = int(np.argmax(np.where(during, course[name], -np.inf)))
@@ -147,11 +149,12 @@ def _correlation(value: Value, courses: Sequence[Course]) -> Simulated:
         row = round((i + 0.5) / n * (course["hours"].size - 1))
         pairs.append((course[value.readout][row], course[value.other][row]))
     points = np.array(pairs)
-    if n < 3:
+    r = _pearson(points) if n > 2 else math.nan
+    if not math.isfinite(r):
         return Simulated(math.nan, math.nan, ())
     chance = np.random.default_rng(1)
     drawn = [_pearson(points[chance.integers(0, n, n)]) for _ in range(RESAMPLES)]
-    return Simulated(_pearson(points), float(np.nanstd(drawn)), ())
+    return Simulated(r, float(np.nanstd(drawn)), ())
 
 
 def _pearson(points: NDArray[np.float64]) -> float:

@@ -21,7 +21,7 @@ MEASURES = {
     "remaining": "share left of",
     "maximum": "highest",
     "day-of-maximum": "day of the highest",
-    "level-when": "level, when stellate cells wake:",
+    "level-when": "level at the threshold:",
     "share-above": "share above the bound:",
     "correlation": "correlation of",
 }

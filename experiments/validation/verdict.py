@@ -16,9 +16,11 @@ class Score(NamedTuple):
     """How a simulated number stands to the published one."""
 
     z: float | None
-    """Their difference over the standard error of it; None where a range or a bound is published."""
+    """Their difference over the standard error of it; None where a range or a bound is published, and where
+    nothing was simulated."""
     inside: bool | None
-    """Whether it lies in the published range or within the bound; None where an error is published."""
+    """Whether it lies in the published range or within the bound; None where an error is published, and
+    where nothing was simulated."""
     passed: bool
 
 
@@ -36,11 +38,12 @@ def score(value: Value, simulated: Simulated) -> Score:
     -------
     Score
         ``z = (simulated - published) / sqrt(SE_published^2 + SE_simulated^2)`` with SE = SD / sqrt(n), or
-        whether the simulated mean lies inside a range or a bound. What cannot be simulated fails.
+        whether the simulated mean lies inside a range or a bound. What was not simulated has neither, and
+        fails.
     """
     mean = simulated.mean
     if not math.isfinite(mean):
-        return Score(None, False if value.published_error is None else None, False)
+        return Score(None, None, False)
     if value.published_error is not None:
         own = simulated.error if math.isfinite(simulated.error) else 0.0
         z = (mean - value.value) / math.hypot(value.published_error, own)
