@@ -26,6 +26,22 @@ COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE,
 COLUMNS = 3
 EDGE = 9.0  # z-scores beyond it are drawn there, with their number
 YEAR = 365.25
+_WORDS = {
+    "lic_mg_per_g": "liver iron",
+    "collagen_area_percent": "collagen area",
+    "alt_iu_per_l": "ALT",
+    "hepatocytes": "hepatocytes",
+    "hepatocyte_deaths": "deaths of hepatocytes",
+    "liver_mass_percent": "liver mass",
+    "stellate_activated": "activated stellate cells",
+    "macrophages_m1": "M1 macrophages",
+    "iron_in_hepatocytes_percent": "liver iron in hepatocytes",
+    "iron_zone1_to_zone3_ratio": "iron of zone 1 over zone 3",
+    "spleen_iron_ug": "iron of the spleen",
+    "phlebotomies": "phlebotomies",
+    "fibrosis_stage": "fibrosis stage",
+    "msc": "MSC in the lobule",
+}
 _TITLES = {
     "level": "{}",
     "change": "Change of {}",
@@ -71,11 +87,11 @@ def draw_data_set(rows: Sequence[Row], courses: Courses) -> Figure:
         ax.axis("off")
     for ax, group in zip(axes, groups, strict=False):
         value = group[0].value
-        unit, meaning = READOUTS[value.readout]
-        title = _TITLES[value.measure].format(_short(meaning))
+        unit, _ = READOUTS[value.readout]
+        title = _TITLES[value.measure].format(_short(value.readout))
         title = title[:1].upper() + title[1:]
         plain = value.measure in ("level", "change", "maximum", "level-when")
-        style.panel(ax, fill(title, 42), "", style.unit_text(unit if plain else value.unit))
+        style.panel(ax, fill(title, 42), "", fill(style.unit_text(unit if plain else value.unit), 34))
         if value.measure == "level" and value.against is None:
             _courses(ax, group, courses)
         else:
@@ -83,19 +99,20 @@ def draw_data_set(rows: Sequence[Row], courses: Courses) -> Figure:
     return figure
 
 
-def _short(meaning: str) -> str:
-    return meaning.split(",")[0].split(" from ")[0]
+def _short(readout: str) -> str:
+    """Return a few words for a readout."""
+    return _WORDS.get(readout, READOUTS[readout][1].split(",")[0].split(" from ")[0])
 
 
 def _courses(ax: Axes, rows: Sequence[Row], courses: Courses) -> None:
     """Draw the course of a readout in each arm, and the published values on it."""
     arms = list(dict.fromkeys(row.value.arm for row in rows))
     data_set, readout = rows[0].evidence.name, rows[0].value.readout
-    in_years = (
-        max(courses.cases[arm_name(data_set, str(arm))].end_hours for arm in arms) > 1500 * HOURS_PER_DAY
-    )
-    per = HOURS_PER_DAY * (YEAR if in_years else 1.0)
     by_age = all(row.value.age_days is not None for row in rows)
+    cases = [courses.cases[arm_name(data_set, str(arm))] for arm in arms]
+    start = max(case.subject.age_days for case in cases) if by_age else 0.0
+    in_years = start + max(case.end_hours for case in cases) / HOURS_PER_DAY > 1500.0
+    per = HOURS_PER_DAY * (YEAR if in_years else 1.0)
     for arm, colour in zip(arms, COLOURS * 3, strict=False):
         name = arm_name(data_set, str(arm))
         case, (runs, _) = courses.cases[name], courses.of(name)
@@ -138,6 +155,7 @@ def _dots(ax: Axes, rows: Sequence[Row]) -> None:
     ax.plot([], [], "o", color=style.INK, label="simulated: seeds, mean, SE")
     ax.plot([], [], "D", color=style.INK, markerfacecolor="white", label="published")
     low, high = ax.get_ylim()
+    low = 0.0 if rows[0].value.measure in ("fold", "remaining", "share-above") else low
     ax.set_ylim(low, high + 0.28 * (high - low))
     style.legend(ax, loc="upper left", fontsize=style.TICK - 1)
 
@@ -161,9 +179,9 @@ def draw_scores(rows: Sequence[Row]) -> Figure:
     Figure
         A line for each target: filled for tested, open for fitted; agreement is the grey band.
     """
-    figure = style.new_figure(9.6, 1.4 + 0.26 * len(rows))
+    figure = style.new_figure(9.6, 1.4 + 0.24 * len(rows))
     ax = figure.subplots()
-    style.panel(ax, "Simulated against published", "z = (simulated - published) / standard error", "")
+    style.panel(ax, "Simulated against published", "z-score", "")
     ax.axvspan(-AGREES, AGREES, color=style.GRID, alpha=0.7, linewidth=0.0)
     ax.axvline(0.0, color=style.MUTED, linewidth=0.8)
     for y, row in enumerate(rows):
@@ -215,6 +233,6 @@ def _score(ax: Axes, y: int, row: Row) -> None:
 
 
 def _label(row: Row) -> str:
-    _, meaning = READOUTS[row.value.readout]
-    text = _TITLES[row.value.measure].format(_short(meaning))
+    text = _TITLES[row.value.measure].format(_short(row.value.readout))
+    text = text if text.startswith(("ALT", "M1", "MSC")) else text[:1].lower() + text[1:]
     return f"{text}, {when(row.value)}"
