@@ -269,10 +269,11 @@ def test_maps_are_as_before_when_a_comparison_ends(visitor):
     visitor.reach(1 / 24)
     visitor.press("Branch")
     visitor.page.wait_for_selector("text=Keep A")
-    assert "Iron" in visitor.page.locator(".lobule-bar").nth(1).inner_text()
+    bar = visitor.page.locator(".lobule-bar").nth(1)
+    playwright.expect(bar).to_contain_text("Iron", timeout=20_000)
     visitor.press("Undo")
     visitor.page.wait_for_selector("button:has-text('Branch')")
-    assert "NTBI" in visitor.page.locator(".lobule-bar").nth(1).inner_text()
+    playwright.expect(bar).to_contain_text("NTBI", timeout=20_000)
 
 
 def test_what_goes_wrong_is_said_on_the_page(visitor):

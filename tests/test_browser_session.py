@@ -16,7 +16,7 @@ from lobule.experiments.browser.recording import Recording
 from lobule.experiments.browser.scene import Painter, View, stage
 from lobule.experiments.browser.session import MOST_MOMENTS, MOST_ROWS, Course, Session, dump
 from lobule.experiments.browser.site import acting, describe, tip
-from lobule.experiments.browser.treat import fields, initial, kinds
+from lobule.experiments.browser.treat import fields, initial, is_complete, is_weighed, kinds
 from lobule.experiments.models import build_model
 from lobule.experiments.runner import run_case
 
@@ -342,3 +342,13 @@ def test_a_session_takes_over_two_models_with_their_courses(session):
 def test_a_number_is_finite_or_none(text, number):
     assert read_number(text) == number
     assert read_number("2.5", whole=True) is None and read_number("-1", whole=True) is None
+
+
+@pytest.mark.parametrize("per_kg", [False, True])
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_a_dose_without_its_amount_is_not_complete(kind, per_kg):
+    form = initial(kind, "mouse", per_kg)
+    assert is_complete(kind, per_kg, form)
+    if is_weighed(kind):
+        amount = kinds()[kind].per_kg if per_kg else kinds()[kind].whole
+        assert not is_complete(kind, per_kg, {**form, amount: None})

@@ -102,17 +102,18 @@ def test_young_soft_scar_goes_where_old_cross_linked_scar_stays():
         before = m.collagen[0] - P.baseline
         advance(m, days * 24.0, 1.0)
         left.append((m.collagen[0] - P.baseline) / before)
-    assert left[0] < 0.3 and left[1] > 0.5
+    assert left[0] < 0.5 * left[1] < 0.5
     soft, cross = advance(site(10.0), 480.0, 1.0), advance(site(0.0, 10.0), 480.0, 1.0)
     assert soft.collagen[0] - P.baseline < 0.3 * (cross.collagen[0] - P.baseline)
 
 
 def test_cross_linking_needs_density():
-    thin, dense = site(2.0), site(45.0)
+    density = P.cross_linking_density
+    thin, dense = site(0.1 * density), site(density)
     for m in (thin, dense):
         m.timp[:] = 1e3
         advance(m, 240.0, 1.0, source=1e3)
-    assert thin.cross[0] / 2.0 < 0.01 * dense.cross[0] / 45.0
+    assert 10.0 * thin.cross[0] < 0.01 * dense.cross[0]
 
 
 def test_diffusion_is_free_in_health_and_halved_where_declared():
@@ -120,6 +121,9 @@ def test_diffusion_is_free_in_health_and_halved_where_declared():
     densities = P.baseline + np.array([0.0, P.hindrance_density, 40.0])
     scale = m.diffusion_scale(densities)
     assert scale[0] == 1.0 and scale[1] == pytest.approx(0.5) and 0.0 < scale[2] < 0.5
+
+
+SCANNED = {"cross_linking_density": 11.0, "cross_linking_half_time": 5.0, "cross_linking_hill": 4.0}
 
 
 def excess_left(days: int, excess: float, rest: int) -> float:
@@ -130,7 +134,7 @@ def excess_left(days: int, excess: float, rest: int) -> float:
     """
 
     def course(rate: float) -> tuple[float, float]:
-        m = advance(site(cross_linking_density=11.0), days * 24.0, 1.0, rate, 2.0)
+        m = advance(site(**SCANNED), days * 24.0, 1.0, rate, 2.0)
         end = float(m.soft[0] + m.cross[0])
         for hour in range(rest * 24):
             advance(m, 1.0, 1.0, rate * 0.5 ** (hour / 24.0 / 3.54))
@@ -145,6 +149,6 @@ def excess_left(days: int, excess: float, rest: int) -> float:
 
 
 def test_well_mixed_the_matrix_passes_the_pair_it_was_scanned_for():
-    """At the scanned density of 11 %: at most 16 % left 28 d after 4 weeks, 70-88 % left 56 d after 15."""
+    """With what was scanned: at most 16 % left 28 d after 4 weeks, 70-88 % left 56 d after 15."""
     assert excess_left(28, 5.0, 28) <= 0.16
     assert 0.70 <= excess_left(105, 10.4, 56) <= 0.88

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -86,6 +87,16 @@ def initial(kind: str, species: str, per_kg: bool | None = None) -> dict[str, An
     return start
 
 
+def is_complete(kind: str, per_kg: bool, form: Mapping[str, Any]) -> bool:
+    """Return whether `form` has all that a dose of `kind` needs, its amount among it."""
+    declared = kinds()[kind]
+    amounts = (declared.whole, declared.per_kg) if issubclass(declared, WeighedDose) else ()
+    return not any(
+        form.get(name) is None and (field.is_required() or name in amounts)
+        for name, field in fields(kind, per_kg).items()
+    )
+
+
 def label(name: str) -> str:
     """Return the words for a field."""
     units = {"_g_per_dl": " (g/dL)", "_mg_per_ml": " (mg/mL)", "_ml_per_kg": " (mL/kg)", "_ml": " (mL)"}
@@ -143,9 +154,7 @@ def TreatPane(desk: Desk, species: str) -> None:
     if frame is not None and frame.has_branch:
         solara.Select("To", values=["A", "B", "both"], value=who, dense=True)
 
-    asked = fields(kind.value)
-    missing = [name for name, value in form.value.items() if value is None and asked[name].is_required()]
-    is_whole = not missing and not (again.value and every.value is None)
+    is_whole = is_complete(kind.value, per_kg.value, form.value) and not (again.value and every.value is None)
 
     def give() -> None:
         dose = {"kind": kind.value, **{k: v for k, v in form.value.items() if v is not None}}
