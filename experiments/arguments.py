@@ -40,8 +40,8 @@ def whole(text: str) -> int:
     return int(text)
 
 
-def workers(text: str) -> int:
-    """Return a number of processes; whether there may be so many is said where they are made."""
+def count(text: str) -> int:
+    """Return a number of processes or of runs; whether there may be so many is said where they are made."""
     try:
         return int(text)
     except ValueError:

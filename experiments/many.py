@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lobule.experiments.arguments import filename, folder, options, whole, workers
+from lobule.experiments.arguments import count, filename, folder, options
 from lobule.experiments.calibration.command import add_calibrate
 from lobule.experiments.exits import DONE, INTERRUPTED, SOME_FAILED, UsageError
 
@@ -50,7 +50,7 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     validate.add_argument("names", nargs="*", metavar="DATA-SET", help="data sets (all that have targets)")
     validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
-    validate.add_argument("--seeds", type=whole, metavar="N", help="runs of each arm (20)")
+    validate.add_argument("--seeds", type=count, metavar="N", help="runs of each arm (20)")
     _many_runs(validate, "validation", "store of runs, with report, table and pictures beside them")
     add_calibrate(add)
 
@@ -58,9 +58,7 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _many_runs(parser: argparse.ArgumentParser, out: str, what: str) -> None:
     """Add the options of a command that does many runs."""
     parser.add_argument("--out", type=folder, default=Path(out), metavar="DIR", help=f"{what} ({out})")
-    parser.add_argument(
-        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
-    )
+    parser.add_argument("--workers", type=count, metavar="N", help="processes on this machine (one per core)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
     parser.add_argument(
         "--slurm",

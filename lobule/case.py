@@ -93,8 +93,8 @@ class Case(Section):
 
     @model_validator(mode="after")
     def _ends_of_the_cohort_are_possible(self) -> Self:
-        for key, value in check_cohort(self):
-            self._with_values({key: value}, f"cohort.{key}")
+        for key, value, where in check_cohort(self):
+            self._with_values({key: value}, where)
         return self
 
     def for_subject(self, seed: int) -> Case:

@@ -121,6 +121,8 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel], data: Any) -> str
         return f"{key}: {text}" if key in ("rules", "") else f"{key} = {shown(value)} -> {text}"
     if kind == "json_invalid":
         return "not JSON"
+    if kind in ("tuple_type", "list_type") and isinstance(value, Mapping):
+        return f"{key} -> must be a list of tables: begin each with [[{key}]], in double brackets"
     return f"{key} = {shown(value)} -> {_allowed(kind, context, value, error['msg'])}"
 
 

@@ -75,8 +75,10 @@ def _chance(seed: int, key: str) -> float:
     return float(uniform(np.uint64(seed), COHORT, zero, name, zero))
 
 
-def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
-    """Check the distributions of `case`; yield each key with each value that must be possible: its ends.
+def check_cohort(case: Case) -> Iterator[tuple[str, Value, str]]:
+    """Check the distributions of `case`; yield each key with each value that must be possible, its ends.
+
+    The third entry names where the value stands, for a message.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
             raise InputError(f"{at} -> is the same for all subjects of a case and cannot be drawn")
         _declared_range(case, key)  # there is such a key
         if isinstance(distribution, Choice):
-            yield from ((key, value) for value in distribution.values)
+            yield from ((key, value, at) for value in distribution.values)
             continue
         ends = _ends(case, key, distribution)
         if not isinstance(distribution, Uniform):
@@ -99,7 +101,9 @@ def check_cohort(case: Case) -> Iterator[tuple[str, Value]]:
                     f"{at} -> next to nothing of this {distribution.distribution} distribution lies "
                     f"from {ends[0]:g} to {ends[1]:g}"
                 )
-        yield from ((key, end) for end in ends)
+        for name, end in zip(("low", "high"), ends, strict=True):
+            is_given = getattr(distribution, name) is not None
+            yield key, end, at if is_given else f"{at}.{name} is missing and cannot be that of the range"
 
 
 def _ends(case: Case, key: str, distribution: Any) -> tuple[float, float]:

@@ -59,7 +59,7 @@ class Lognormal(Bounded):
     def _is_one_of_two(self) -> Self:
         given = [name for name in ("median", "log_sd", "mean", "sd") if getattr(self, name) is not None]
         if given not in (["median", "log_sd"], ["mean", "sd"]):
-            raise ValueError("lognormal -> give median and log_sd, or mean and sd")
+            raise ValueError("distribution -> of a lognormal one give median and log_sd, or mean and sd")
         return self
 
     @property

@@ -83,6 +83,11 @@ FILES = {
     "no-kind": ('kind = "msc"', "", "treatments.0.kind is missing"),
     "foreign-key": ("cells = 1e6", "volume_ml = 1.0", "volume_ml"),
     "unknown-route": ('"intraportal"', '"oral"', "treatments.0.route"),
+    "treatments-in-single-brackets": (
+        "[[treatments]]",
+        "[treatments]",
+        "treatments -> must be a list of tables: begin each with [[treatments]]",
+    ),
     "half-schedule": ("day = 1.0", "day = 1.0\nuntil_day = 2.0", "until_day without every_days"),
     "backward-schedule": ("day = 1.0", "day = 1.0\nevery_days = 1.0\nuntil_day = 0.5", "is before day = 1"),
     "zero-interval": ("day = 1.0", "day = 1.0\nevery_days = 0.0", "every_days = 0.0"),

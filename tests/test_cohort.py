@@ -234,6 +234,16 @@ def test_a_key_without_a_declared_end_asks_for_one(case: Case) -> None:
     assert 0.0 <= drawn.for_subject(1).treatments[0].volume_ml <= 0.3  # type: ignore[union-attr, operator]
 
 
+def test_a_range_that_ends_beyond_what_is_possible_asks_for_an_end(case: Case) -> None:
+    entry = {"distribution": "normal", "mean": 15.0, "sd": 4.0}
+    scarred = load_case(case, {"start.collagen_area_percent": 15.0})
+    with pytest.raises(InputError, match=r"collagen_area_percent\.low is missing .*more than 0"):
+        load_case(scarred, {"cohort": {"start.collagen_area_percent": entry}})
+    with pytest.raises(InputError, match=r"collagen_area_percent\.high is missing .*densest"):
+        load_case(scarred, {"cohort": {"start.collagen_area_percent": {**entry, "low": 5.0}}})
+    load_case(scarred, {"cohort": {"start.collagen_area_percent": {**entry, "low": 5.0, "high": 40.0}}})
+
+
 def test_a_model_is_that_of_its_subject_and_goes_on_after_saving(case: Case, tmp_path: Path) -> None:
     model = Lobule(case, rng=7)
     assert model.case == case.for_subject(7) and model.age_days == model.case.subject.age_days

@@ -271,7 +271,11 @@ BAD = {
         'not one of morris, sobol; did you mean "morris"',
     ),
     "no power of two": (HEAD.replace("8", "60") + READS + RATE, "power of two for sobol, such as 32 or 64"),
-    "one trajectory": (HEAD.replace("8", "1").replace("sobol", "morris") + READS + RATE, "at least 2"),
+    "one trajectory": (HEAD.replace("8", "1").replace("sobol", "morris") + READS + RATE, "from 2 to"),
+    "a billion trajectories": (
+        HEAD.replace("8", "1000000000").replace("sobol", "morris") + READS + RATE,
+        "number = 1000000000 -> must be a whole number from 2 to 1,000,000",
+    ),
     "half a number": (HEAD.replace("8", "8.5") + READS + RATE, "number = 8.5 -> must be a whole number"),
     "unknown readout": (HEAD + 'readouts = ["lic_mg_per_gram"]\n' + RATE, f'did you mean "{LIC}"'),
     "no readout": (HEAD + "readouts = []\n" + RATE, "readouts = [] -> must have at least 1"),

@@ -338,7 +338,7 @@ def test_arms_share_their_seeds(everything: Plan, tmp_path: Path):
 def test_settings_reach_every_arm():
     plan = study_plan(["iredale-1998", "ramm-1997"], 1, {"hepatocyte.export_rate": 0.05})
     assert [arm.case.parameters["hepatocyte.export_rate"] for arm in plan.arms] == [0.05, 0.05]
-    with pytest.raises(InputError, match=r"iredale-1998.toml: arm carbon tetrachloride: .*export_rat"):
+    with pytest.raises(InputError, match=r"data set iredale-1998: arm carbon tetrachloride: .*export_rat"):
         study_plan(["iredale-1998"], 1, {"hepatocyte.export_rat": 0.05})
 
 
@@ -358,6 +358,7 @@ def test_data_sets_asked_for():
     [
         (["zhou-1989"], 'did you mean "zhou-1998"'),
         (["--seeds", "0", "zhou-1998"], "seeds = 0"),
+        (["zhou-1998", "--seeds", "-1"], "seeds = -1 -> must be a whole number from 1 to"),
         (["--quick", "--seeds", "4"], "choose one of the two"),
     ],
 )

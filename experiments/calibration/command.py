@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lobule.experiments.arguments import filename, folder, options, workers
+from lobule.experiments.arguments import count, filename, folder, options
 from lobule.experiments.exits import DONE, INTERRUPTED, SOME_FAILED
 from lobule.experiments.progress import span
 
@@ -32,9 +32,7 @@ def add_calibrate(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out", type=folder, default=Path("calibration"), metavar="DIR", help="folder to write (calibration)"
     )
-    parser.add_argument(
-        "--workers", type=workers, metavar="N", help="processes on this machine (one per core)"
-    )
+    parser.add_argument("--workers", type=count, metavar="N", help="processes on this machine (one per core)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
     parser.add_argument(
         "--slurm",

@@ -163,7 +163,7 @@ def _checked_design(name: str, number: Any, second_order: bool) -> Method:
         words = f"not one of {', '.join(METHODS)}{nearest(str(name), METHODS)}"
         raise InputError(f"method = {shown(name)} -> {words}")
     if not (isinstance(number, int) and not isinstance(number, bool) and LEAST <= number <= MOST_RUNS):
-        raise InputError(f"number = {shown(number)} -> must be a whole number, at least {LEAST}")
+        raise InputError(f"number = {shown(number)} -> must be a whole number from {LEAST} to {MOST_RUNS:,}")
     if method == "sobol" and number & (number - 1):
         below = 1 << (number.bit_length() - 1)
         near = f"such as {below} or {2 * below}"

@@ -86,7 +86,7 @@ def study_plan(
                         )
                     )
                 except InputError as error:
-                    raise InputError(f"{evidence.name}.toml: arm {arm.name}: {error}") from None
+                    raise InputError(f"data set {evidence.name}: arm {arm.name}: {error}") from None
     return Plan(name, arms, (), [Point((), None)], range(seeds), root)
 
 
