@@ -41,6 +41,9 @@ DRUGS = Parameters(
     deferoxamine_iron=Parameter(1.0, "Fe/molecule", 1.0, 1.0, "iron bound by one molecule", "hexadentate"),
     deferasirox_iron=Parameter(0.5, "Fe/molecule", 0.5, 0.5, "iron bound by one molecule", "tridentate"),
     deferiprone_iron=Parameter(0.3333, "Fe/molecule", 0.33, 0.34, "iron bound by one molecule", "bidentate"),
+    deferoxamine_potency=Parameter(140.0, "-", 1.0, 1000.0, "effect on the iron of hepatocytes over that of as much iron-binding deferasirox in plasma", "assumed: 40 mg/kg over 10 h takes 0.4-0.5 mg/kg of iron a day, as 20 mg/kg deferasirox does (0.3-0.4), at a far lower level"),
+    deferasirox_potency=Parameter(1.0, "-", 1.0, 1.0, "the same", "by definition"),
+    deferiprone_potency=Parameter(4.0, "-", 0.5, 50.0, "the same", "assumed: three times 25 mg/kg take 0.3-0.45 mg/kg of iron a day"),
     ccl4_half_life=Parameter(4.0, "h", 1.0, 12.0, "half-life of carbon tetrachloride in the liver", "assumed"),
     ccl4_absorption_half_life=Parameter(12.0, "h", 0.1, 24.0, "half-time in which carbon tetrachloride given in oil reaches the liver", "assumed: transaminases of mice are highest 16-48 h after a dose in oil"),
     thioacetamide_half_life=Parameter(12.0, "h", 2.0, 24.0, "half-life of thioacetamide and its S-oxide in the liver", "assumed: necrosis of the rat is largest at 24-36 h, later than of carbon tetrachloride"),
@@ -85,8 +88,8 @@ class Levels:
         Returns
         -------
         dict
-            ``chelator`` (iron-binding capacity in plasma, uM: the steady level that would bind as much as the
-            one that comes and goes), ``capacity`` (iron that all of it can bind, umol per kg of body),
+            ``chelator`` (iron-binding capacity in plasma as that of deferasirox, uM: the steady level that
+            would act as the one that comes and goes), ``capacity`` (iron that all of it can bind, umol per kg of body),
             ``ccl4``, ``thioacetamide``, ``ev`` (particles), ``lung_msc`` (cells).
         """
         p = self.values
@@ -136,7 +139,8 @@ class Levels:
                         held[drug] += infusion[1] * span
                         infusion[2] -= span
                 start, steady, fading = self.chelator[drug], rate / k, math.exp(-k * h)
-                level += (steady + (start - steady) * (1.0 - fading) / (k * h)) * getattr(p, f"{drug}_iron")
+                mean = steady + (start - steady) * (1.0 - fading) / (k * h)
+                level += mean * getattr(p, f"{drug}_iron") * getattr(p, f"{drug}_potency")
                 self.chelator[drug] = steady + (start - steady) * fading
             effect += level / (level + self.chelator_half) / moments
         self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
