@@ -160,6 +160,12 @@ class Lobule(mesa.Model):
         )
 
     @property
+    def liver_function(self) -> float:
+        """Function of the whole liver, 100 in health: that of the sections times the mass that is left."""
+        sections = self.function.percent(self.population.tables["hepatocyte"], self.matrix.excess)
+        return sections * self.regeneration.mass
+
+    @property
     def step_hours(self) -> float:
         """Length of the coming step, h; past the end of the case that of its last phase."""
         return self.case.clock.step_at(int(self.tick))[1]
@@ -208,7 +214,7 @@ class Lobule(mesa.Model):
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)
-        self.function.step(dt, self.function.percent(tables["hepatocyte"], self.matrix.excess))
+        self.function.step(dt, self.liver_function)
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
 

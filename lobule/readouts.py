@@ -169,7 +169,7 @@ def _scar_and_function(model: Lobule) -> dict[str, float]:
     stage = fibrosis_stage(septa, area, healthy_area, p)
     structural = model.perfusion.portal_pressure
     hvpg = function.hvpg(structural, int(np.sum(stages >= stellate.MYOFIBROBLAST)))
-    percent, is_human = function.percent(table, model.matrix.excess), tissue.species == "human"
+    percent, is_human = model.liver_function, tissue.species == "human"
     signs = function.signs(percent, hvpg)
     return {
         "collagen_area_percent": area,

@@ -189,6 +189,16 @@ def test_a_resection_takes_its_share_of_iron_and_mass_and_leaves_lobules_whole()
     assert m.ledger_error() < 1e-9
 
 
+def test_a_resection_takes_its_share_of_function():
+    m = model(CUT, case="hepatectomy-rat", days=1.0)
+    m.step()
+    left = m.readouts()
+    assert left["liver_function_percent"] == pytest.approx(left["liver_mass_percent"], rel=0.05)
+    assert (
+        left["bilirubin_umol_per_l"] > 2.0 * model(case="hepatectomy-rat").readouts()["bilirubin_umol_per_l"]
+    )
+
+
 def test_the_rest_grows_back_in_a_wave(regrown):
     m, rows = regrown
     mass = np.array([row["liver_mass_percent"] for row in rows])
