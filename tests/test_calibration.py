@@ -296,7 +296,7 @@ def test_a_missing_library_is_named(tmp_path: Path, capsys: Any, monkeypatch: py
 def test_a_dry_run_says_what_it_would_be(tmp_path: Path, capsys: Any):
     assert main(["calibrate", str(calibration_file(tmp_path)), "--dry-run", "--workers", "1"]) == 0
     said = capsys.readouterr().out
-    assert "body.hfe_response: 0.05 to 0.5 (now 0.25)" in said and "a particle takes 1 run" in said
+    assert "body.hfe_response: 0.05 to 0.5 (now 0.28)" in said and "a particle takes 1 run" in said
 
 
 def test_files_of_parameters_are_checked(tmp_path: Path, capsys: Any):
