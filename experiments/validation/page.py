@@ -103,6 +103,7 @@ def _section(name: str, rows: Sequence[Row], courses: Courses, folder: Path) -> 
 def _line(row: Row) -> str:
     value, found = row.value, row.simulated
     many = f" ± {found.error:.2g}" if found.error == found.error else ""
+    many += f" (n = {len(found.values)})" if found.values else ""
     look = "ok" if row.score.passed else "fails"
     cells = (
         f"<td>{html.escape(str(value.arm))}<td>{html.escape(what(value))}<td>{html.escape(when(value))}"
