@@ -45,7 +45,9 @@ class When(Section):
     """A moment of the run that a readout sets."""
 
     readout: str
+    """Name of the readout that is watched."""
     above: float
+    """Bound that it exceeds then, in its unit."""
 
 
 #: What is taken of the course of a readout; `docs/evidence.md` says the same to users.
@@ -78,7 +80,9 @@ class Value(Section):
     sex: Literal["male", "female"] | None = None
     """Of whom, or None for both."""
     value: float
+    """The number."""
     unit: str
+    """Its unit, in words."""
     grade: Literal["A", "B", "C", "derived"]
     """A: read in the source; B: recalled; C: a sign only; derived: worked out from published inputs."""
     source: str
@@ -101,10 +105,13 @@ class Value(Section):
     other: str | None = None
     """The other readout of a correlation."""
     error: float | None = Field(default=None, ge=0)
+    """Error of the value, in its unit; half the width of a range."""
     error_kind: Literal["SE", "SD", "range", "at most", "at least", "not stated"] | None = None
+    """What `error` is, or that the value is a bound."""
     n: int | None = Field(default=None, ge=1)
     """Animals or patients, for the standard error of an SD."""
     note: str = ""
+    """What a reader should know of it."""
     failure: str = ""
     """What is likely wrong with the model when it fails."""
 
@@ -132,22 +139,34 @@ class Phase(Section):
     """What is seen in a span of hours after the last dose of a toxin."""
 
     hours_after_last_dose: Annotated[tuple[float, float], Field(strict=False)]
+    """First and last hour."""
     what: str
+    """What is seen then."""
     grade: Literal["A", "B", "C", "derived"]
+    """As that of a value."""
 
 
 class Evidence(Section):
     """One published data set."""
 
     format: Literal[1]
+    """Version of the format of this file."""
     name: str
+    """Short name: that of the file."""
     citation: str
+    """Where it was published."""
     species: Literal["mouse", "rat", "human"]
+    """Of the animals or patients."""
     cohort: str
+    """Who was studied."""
     protocol: str
+    """What was done with them, and how the arms repeat it."""
     arm: Annotated[tuple[Arm, ...], Field(strict=False)] = ()
+    """Groups, each a case."""
     value: Annotated[tuple[Value, ...], Field(strict=False)] = ()
+    """Published numbers."""
     phase: Annotated[tuple[Phase, ...], Field(strict=False)] = ()
+    """Published order of events, not scored."""
 
     @model_validator(mode="after")
     def _arms_are_there(self) -> Self:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lobule.experiments.arguments import count, filename, folder, options
-from lobule.experiments.calibration.command import add_calibrate
 from lobule.experiments.exits import DONE, INTERRUPTED, SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -52,11 +51,20 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
     validate.add_argument("--quick", action="store_true", help="3 seeds instead of 20")
     validate.add_argument("--seeds", type=count, metavar="N", help="runs of each arm (20)")
     _many_runs(validate, "validation", "store of runs, with report, table and pictures beside them")
-    add_calibrate(add)
+    calibrate = add(
+        "calibrate",
+        "find the parameters with which the model agrees with published data, as a calibration file says",
+        "iron.toml --out calibration",
+        "iron.toml --dry-run",
+    )
+    calibrate.add_argument(
+        "file", type=filename, metavar="FILE", help="a calibration file (docs/calibration.md)"
+    )
+    _many_runs(calibrate, "calibration", "folder of the result", failed=False)
 
 
-def _many_runs(parser: argparse.ArgumentParser, out: str, what: str) -> None:
-    """Add the options of a command that does many runs."""
+def _many_runs(parser: argparse.ArgumentParser, out: str, what: str, *, failed: bool = True) -> None:
+    """Add the options of a command that does many runs, of which those that failed may be done again."""
     parser.add_argument("--out", type=folder, default=Path(out), metavar="DIR", help=f"{what} ({out})")
     parser.add_argument("--workers", type=count, metavar="N", help="processes on this machine (one per core)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
@@ -66,7 +74,8 @@ def _many_runs(parser: argparse.ArgumentParser, out: str, what: str) -> None:
         metavar="KEY=VALUE,...",
         help="submit workers as SLURM jobs: jobs=20 and what dask-jobqueue knows: queue, account, memory ...",
     )
-    parser.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
+    if failed:
+        parser.add_argument("--failed", action="store_true", help="do just the runs again that failed before")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and what it will take, and leave"
     )

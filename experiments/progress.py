@@ -44,6 +44,24 @@ class Screen:
         else:
             print(line, file=self.stream, flush=True)
 
+    def _start_bar(self, words: str, percent: bool) -> None:
+        """Start a bar on the terminal: `words`, its percent where asked for, and a field for more words."""
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            *([TaskProgressColumn()] if percent else []),
+            TextColumn("{task.fields[words]}", markup=False),
+            console=Console(file=self.stream),
+            refresh_per_second=4,
+        )
+        self._bar.start()
+        self._bar.add_task(words, total=1.0, words="")
+
     def __enter__(self) -> Self:
         return self
 

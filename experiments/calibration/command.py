@@ -1,48 +1,19 @@
-"""`lobule calibrate`: its words on the command line, and what it does."""
+"""What `lobule calibrate` does."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lobule.experiments.arguments import count, filename, folder, options
 from lobule.experiments.exits import DONE, INTERRUPTED, SOME_FAILED
 from lobule.experiments.progress import span
 
 if TYPE_CHECKING:
     from lobule.experiments.calibration.problem import Calibration
     from lobule.experiments.sweeps.conduct import Workers
-
-
-def add_calibrate(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the command to the command line."""
-    parser = add(
-        "calibrate",
-        "find the parameters with which the model agrees with published data, as a calibration file says",
-        "iron.toml --out calibration",
-        "iron.toml --dry-run",
-    )
-    parser.add_argument(
-        "file", type=filename, metavar="FILE", help="a calibration file (docs/calibration.md)"
-    )
-    parser.add_argument(
-        "--out", type=folder, default=Path("calibration"), metavar="DIR", help="folder to write (calibration)"
-    )
-    parser.add_argument("--workers", type=count, metavar="N", help="processes on this machine (one per core)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
-    parser.add_argument(
-        "--slurm",
-        type=options,
-        metavar="KEY=VALUE,...",
-        help="submit workers as SLURM jobs, as for lobule sweep",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what is fitted to what and what it will take, and leave"
-    )
 
 
 def calibrate(args: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ class GenerationDisplay(Screen):
             self.say(words)
             return
         if self._bar is None:
-            self._begin_bar()
+            self._start_bar(words, percent=False)
         assert self._bar is not None
         task = self._bar.task_ids[0]
         self._bar.update(task, description=words, total=total, completed=0, words="")
@@ -55,19 +55,3 @@ class GenerationDisplay(Screen):
         if lines > self._lines or now - self._spoken > QUIET_SECONDS:
             self._lines, self._spoken = lines, now
             self.say(f"{100 * accepted // self._total:3d} %  {words}")
-
-    def _begin_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[words]}", markup=False),
-            console=Console(file=self.stream),
-            refresh_per_second=4,
-        )
-        self._bar.start()
-        self._bar.add_task(self._words, total=self._total, words="")

@@ -35,7 +35,8 @@ class Display(Screen):
         self.total, self.done, self.failed = total, done, failed
         self._started = self._spoken = time.monotonic()
         if self.stream.isatty():
-            self._begin_bar(name)
+            self._start_bar(name, percent=True)
+            self.update(0.0)
         else:
             self.say(f"{name}: {self._words()}")
 
@@ -73,20 +74,3 @@ class Display(Screen):
         left, seconds = self.total - self.done - self.failed, self.seconds_left
         time_left = f", {span(seconds)}" if left and seconds == seconds else ""
         return f"{self.done:,} of {self.total:,} done{failed}, {left:,} left{time_left}"
-
-    def _begin_bar(self, name: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[words]}", markup=False),
-            console=Console(file=self.stream),
-            refresh_per_second=4,
-        )
-        self._bar.start()
-        self._bar.add_task(name, total=1.0, words=self._words())
