@@ -117,14 +117,16 @@ class Value(Section):
 
     @model_validator(mode="after")
     def _can_be_scored(self) -> Self:
-        if self.use is not None:
-            scored = self.error_kind in ("at most", "at least") or (
-                self.error_kind and self.error is not None
-            )
-            if self.arm is None or not scored or (self.error_kind == "SD" and self.n is None):
-                raise ValueError(
-                    f'use = "{self.use}" -> a target needs arm, error and error_kind, an SD n, too'
-                )
+        if self.use is None:
+            return self
+        is_bound = self.error_kind in ("at most", "at least")
+        scored = is_bound or (self.error_kind and self.error is not None)
+        if self.arm is None or not scored or (self.error_kind == "SD" and self.n is None):
+            raise ValueError(f'use = "{self.use}" -> a target needs arm, error and error_kind, an SD n, too')
+        if not is_bound and not self.error:
+            raise ValueError("error = 0 -> a target without error is met by no model: give an error")
+        if is_bound and self.use == "fitted" and not self.value:
+            raise ValueError("value = 0 -> nothing can be fitted to a bound of 0: how far is beyond it?")
         return self
 
     @property

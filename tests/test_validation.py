@@ -258,6 +258,20 @@ def test_verdicts_and_published_numbers_in_words():
     assert when(value(when={"readout": "fibrosis_stage", "above": 3.5})) == "fibrosis_stage above 3.5"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"use": "tested", "error_kind": "SE", "error": 0.0}, "error = 0"),
+        ({"use": "fitted", "error_kind": "at most", "error": None, "value": 0.0}, "value = 0"),
+        ({"use": "tested", "error_kind": "SD", "error": 1.0, "n": None}, "an SD n, too"),
+        ({"use": "tested", "error_kind": None, "error": None}, "needs arm, error"),
+    ],
+)
+def test_a_target_that_cannot_be_scored_is_refused(given: dict[str, Any], said: str):
+    with pytest.raises(ValueError, match=said):
+        value(**given)
+
+
 def test_targets_are_tallied_by_use():
     evidence = read_evidence(SETS[0])
 
