@@ -12,6 +12,7 @@ import numpy as np
 
 from lobule.doses import HOURS_PER_DAY
 from lobule.experiments import style
+from lobule.experiments.evidence import Value
 from lobule.experiments.validation.measures import ends
 from lobule.experiments.validation.studies import Courses, arm_name
 from lobule.experiments.validation.tally import Row, when
@@ -50,8 +51,8 @@ _TITLES = {
     "maximum": "Highest {}",
     "day-of-maximum": "Day of the highest {}",
     "level-when": "{} at the threshold",
-    "share-above": "Share above the bound: {}",
-    "correlation": "Correlation of {}",
+    "share-above": "Share with {} above {bound}",
+    "correlation": "Correlation of {} with {other}",
 }
 
 
@@ -73,8 +74,9 @@ def draw_data_set(rows: Sequence[Row], courses: Courses) -> Figure:
         the mean with its standard error, the published value beside it.
     """
 
-    def kind(row: Row) -> tuple[str, str, bool]:
-        return row.value.readout, row.value.measure, row.value.against is not None
+    def kind(row: Row) -> tuple[str, str, bool, float]:
+        value = row.value
+        return value.readout, value.measure, value.against is not None, value.above or 0.0
 
     groups = [list(group) for _, group in groupby(sorted(rows, key=kind), kind)]
     columns = min(COLUMNS, len(groups))
@@ -88,8 +90,7 @@ def draw_data_set(rows: Sequence[Row], courses: Courses) -> Figure:
     for ax, group in zip(axes, groups, strict=False):
         value = group[0].value
         unit, _ = READOUTS[value.readout]
-        title = _TITLES[value.measure].format(_short(value.readout))
-        title = title[:1].upper() + title[1:]
+        title = _titled(value)
         plain = value.measure in ("level", "change", "maximum", "level-when")
         style.panel(ax, fill(title, 42), "", fill(style.unit_text(unit if plain else value.unit), 34))
         if value.measure == "level" and value.against is None:
@@ -97,6 +98,14 @@ def draw_data_set(rows: Sequence[Row], courses: Courses) -> Figure:
         else:
             _dots(ax, group)
     return figure
+
+
+def _titled(value: Value) -> str:
+    """Return what is measured, in a few words that begin with a capital."""
+    other = "" if value.other is None else _short(value.other)
+    bound = "" if value.above is None else f"{value.above:g}"
+    title = _TITLES[value.measure].format(_short(value.readout), other=other, bound=bound)
+    return title[:1].upper() + title[1:]
 
 
 def _short(readout: str) -> str:
@@ -129,7 +138,7 @@ def _courses(ax: Axes, rows: Sequence[Row], courses: Courses) -> None:
                 at = (ends(row.value, case)[1] * HOURS_PER_DAY + shift) / per
                 _published(ax, at, row, colour)
     ax.set_xlabel(f"{'Age' if by_age else 'Time'} ({'years' if in_years else 'days'})", fontsize=style.LABEL)
-    ax.plot([], [], "D", color=style.INK, markersize=5, markerfacecolor="white", label="published")
+    _explain_published(ax, rows)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]), top=ax.get_ylim()[1] * (1.1 + 0.09 * len(arms)))
     style.legend(ax, loc="upper left", fontsize=style.TICK - 1)
 
@@ -147,15 +156,15 @@ def _dots(ax: Axes, rows: Sequence[Row]) -> None:
             error = found.error if math.isfinite(found.error) else 0.0
             ax.errorbar(x - 0.16, found.mean, error, fmt="o", color=colour, capsize=3, markersize=6)
         _published(ax, x + 0.16, row, colour)
-    names = [fill(f"{row.value.arm}, {when(row.value)}", 18) for row in rows]
+    names = [fill(f"{row.value.arm}, {_moment(row.value)}", 18) for row in rows]
     ax.set_xticks(range(len(rows)), names, fontsize=style.TICK - 1)
     ax.set_xlim(-0.6, len(rows) - 0.4)
     if rows[0].value.measure in ("change", "level"):
         ax.axhline(0.0, color=style.MUTED, linewidth=0.8)
     ax.plot([], [], "o", color=style.INK, label="simulated: seeds, mean, SE")
-    ax.plot([], [], "D", color=style.INK, markerfacecolor="white", label="published")
+    _explain_published(ax, rows)
     low, high = ax.get_ylim()
-    low = 0.0 if rows[0].value.measure in ("fold", "remaining", "share-above") else low
+    low = min(low, 0.0) if low < 0.0 and rows[0].value.measure in ("change", "level") else 0.0
     ax.set_ylim(low, high + 0.28 * (high - low))
     style.legend(ax, loc="upper left", fontsize=style.TICK - 1)
 
@@ -169,6 +178,23 @@ def _published(ax: Axes, x: float, row: Row, colour: str) -> None:
         return
     error = value.published_error if value.published_error is not None else value.error
     ax.errorbar([x], [value.value], yerr=error, fmt="D", capsize=4, elinewidth=1.3, **look)
+
+
+def _explain_published(ax: Axes, rows: Sequence[Row]) -> None:
+    """Say in the legend what the published marks and bars are."""
+    kinds = {row.value.error_kind for row in rows}
+    look: dict[str, Any] = {"color": style.INK, "markersize": 5, "markerfacecolor": "white"}
+    bars = [word for word, of in (("SE", {"SE", "SD"}), ("range", {"range", "not stated"})) if kinds & of]
+    if bars:
+        ax.plot([], [], "D", label=f"published, {' or '.join(bars)}", **look)
+    for kind, mark in (("at most", "v"), ("at least", "^")):
+        if kind in kinds:
+            ax.plot([], [], mark, label=f"published: {kind}", **look)
+
+
+def _moment(value: Value) -> str:
+    """Return the time of a value for an axis."""
+    return when(value) if value.when is None else f"{_short(value.when.readout)} above {value.when.above:g}"
 
 
 def draw_scores(rows: Sequence[Row]) -> Figure:
@@ -233,6 +259,6 @@ def _score(ax: Axes, y: int, row: Row) -> None:
 
 
 def _label(row: Row) -> str:
-    text = _TITLES[row.value.measure].format(_short(row.value.readout))
+    text = _titled(row.value)
     text = text if text.startswith(("ALT", "M1", "MSC")) else text[:1].lower() + text[1:]
     return f"{text}, {when(row.value)}"

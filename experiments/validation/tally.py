@@ -84,6 +84,8 @@ def when(value: Value) -> str:
         return f"{value.days_after_injury:g} d after the last dose"
     if value.day is None:
         return "end" if value.measure != "correlation" else "all times"
+    if value.day > 1500.0 and value.from_day is None:
+        return f"year {value.day / 365.25:.3g}"
     start = "" if value.from_day is None else f"day {value.from_day:g} to "
     return f"{start}day {value.day:g}"
 
