@@ -269,7 +269,7 @@ def test_own_data_are_checked(tmp_path: Path, capsys: Any):
     own = tmp_path / "own.toml"
     for old, new, words in (
         ('"lic_mg_per_g"', '"lic_mg_per_k"', 'no readout "lic_mg_per_k"; did you mean "lic_mg_per_g"'),
-        ("error = 0.03", "error = 0.0", "error = 0: no distance"),
+        ("error = 0.03", "error = 0.0", "error = 0 -> a target without error is met by no model"),
         ('"small.toml"', '"large.toml"', "large.toml: no such file"),
         ('use = "fitted"', 'use = "tested"', 'has no value with use = "fitted"; of use = "tested" are'),
     ):
