@@ -146,7 +146,8 @@ def test_a_disagreement_is_the_only_failure(
     assert "DISAGREEMENT in cells" in capsys.readouterr().err
 
 
-def test_sweeps_are_measured(tmp_path: Path) -> None:
+def test_sweeps_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "DAYS", 0.5)
     section = Section("sweeps", 1, quick=True)
     sweeps.overhead(section, tmp_path / "store")
     sweeps.finished(section, tmp_path, 100)
