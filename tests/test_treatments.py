@@ -52,6 +52,11 @@ def control() -> Lobule:
     return treated()
 
 
+@pytest.fixture(scope="module")
+def msc_alone() -> Lobule:
+    return treated(MSC)
+
+
 @pytest.mark.parametrize("name", sorted(NOTHING))
 def test_a_dose_of_nothing_is_no_dose_to_the_bit(name, control: Lobule):
     model = treated({**NOTHING[name], "day": 1.0})
@@ -60,12 +65,11 @@ def test_a_dose_of_nothing_is_no_dose_to_the_bit(name, control: Lobule):
 
 
 @pytest.mark.parametrize("name", sorted(NOTHING))
-def test_a_dose_of_nothing_does_not_shift_the_luck_of_cells_given_after_it(name):
-    alone = treated(MSC)
-    assert len(alone.population.tables["msc"]) > 0
+def test_a_dose_of_nothing_does_not_shift_the_luck_of_cells_given_after_it(name, msc_alone: Lobule):
+    assert len(msc_alone.population.tables["msc"]) > 0
     for day in (0.5, 1.0):
         after = treated({**NOTHING[name], "day": day}, MSC)
-        assert differences(state(after), state(alone), BOOKKEEPING) == []
+        assert differences(state(after), state(msc_alone), BOOKKEEPING) == []
 
 
 def test_two_doses_of_one_hour_have_luck_of_their_own():
