@@ -277,7 +277,9 @@ class Population:
     def plugs(self) -> NDArray[np.float64]:
         """Return the resistance that MSC which stopped in sinusoids add to each site, over that in health."""
         table = self.tables["msc"]
-        return np.bincount(table["site"], table["plug"], self._room.size)
+        return np.bincount(table["site"], table["plug"], self._room.size).astype(
+            float
+        )  # of none: whole numbers
 
     def move(
         self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]
