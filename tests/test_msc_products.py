@@ -229,9 +229,8 @@ def test_haem_oxygenase_divides_what_ros_adds_to_death_and_immunity_multiplies_a
 
 
 def test_haem_oxygenase_clears_ros_around_the_cell():
-    changes = {"macrophage__ros_resting": 0.0} if "ros_resting" in macrophage.PARAMETERS.declared else {}
     toxin = {"kind": "toxin", "day": 0.0, "agent": "ccl4", "dose": 1.0}
-    both = [treated({**DOSE, "engineered": genes}, toxin, days=1.0, **changes) for genes in ([], ["ho1"])]
+    both = [treated({**DOSE, "engineered": genes}, toxin, days=1.0) for genes in ([], ["ho1"])]
     sites = [np.unique(column(model, "site")) for model in both]
     common = np.intersect1d(*sites)
     assert common.size > 0
@@ -303,7 +302,7 @@ def test_sources_are_declared_ranges_that_overlap():
 
 
 def test_a_depot_meets_the_sections_as_often_as_their_share_of_the_liver_says():
-    """Over many luckless livers: how much of the sections is in a depot, against its share of the liver."""
+    """Over many livers: how much of the sections is in a depot, against its share of the liver."""
     tissue = build_tissue("mouse", 1)
     radius, liver = 400.0, 4e10
     found = [depot_of(tissue, liver, radius, seed, 0, 0).mean() for seed in range(4000)]
@@ -320,7 +319,7 @@ def test_most_sections_meet_no_depot_and_one_that_does_is_full_of_cells_that_lea
     seed = next(s for s in range(3000) if _meets(case, s))
     model = Lobule(case, rng=seed).run(days=1.0 / 24.0)
     sites = column(model, "site")
-    assert "the depot here" in model.log[0][1] and sites.size > 50 and np.all(column(model, "depot")[:] <= 1)
+    assert "the depot here" in model.log[0][1] and sites.size > 50
     assert column(model, "depot").mean() > 0.9
     held = dict(zip(column(model, "key").tolist(), sites.tolist(), strict=True))
     model.run(days=4.0)
@@ -362,9 +361,9 @@ def test_plugs_raise_resistance_and_go_without_a_trace():
 
 def test_large_cells_of_a_large_dose_plug_sinusoids_while_they_sit_there():
     def after(days: float, **more: Any) -> dict[str, float]:
-        return treated({**DOSE, "cells": 4e7, **more}, days=days).readouts()
+        return treated({**DOSE, **more}, days=days).readouts()
 
-    none, some, much = after(0.05), after(0.05, size_um=15.0), after(0.05, size_um=25.0)
+    none, some, much = after(0.05), after(0.05, size_um=10.0), after(0.05, size_um=30.0)
     assert none["sinusoids_plugged_percent"] == 0.0
     assert 0.0 < some["sinusoids_plugged_percent"] < much["sinusoids_plugged_percent"] <= 100.0
     assert none["perfusion_percent"] > some["perfusion_percent"] > much["perfusion_percent"]
@@ -373,8 +372,8 @@ def test_large_cells_of_a_large_dose_plug_sinusoids_while_they_sit_there():
         < some["portal_pressure_gradient_mmhg"]
         < much["portal_pressure_gradient_mmhg"]
     )
-    assert after(3.0, size_um=25.0)["sinusoids_plugged_percent"] < 0.6 * much["sinusoids_plugged_percent"]
-    injected = after(0.05, size_um=25.0, route="intrahepatic")
+    assert after(3.0, size_um=30.0)["sinusoids_plugged_percent"] < 0.6 * much["sinusoids_plugged_percent"]
+    injected = after(0.05, size_um=30.0, route="intrahepatic")
     assert injected["sinusoids_plugged_percent"] == 0.0
 
 
@@ -384,7 +383,7 @@ def test_large_cells_of_a_large_dose_plug_sinusoids_while_they_sit_there():
 def test_cells_that_become_myofibroblasts_are_counted_and_their_daughters_known():
     rule = {
         "cell": "msc", "signal": "tgfb", "response": "increases", "behaviour": "conversion",
-        "saturation": 0.05, "half_max": 1e-4, "hill": 1.0, "unit": "ng/mL", "source": "assumed: for this test",
+        "saturation": 0.05, "half_max": 1e-4, "hill": 1.0, "unit": "ng/mL", "source": "assumed: a test",
     }  # fmt: skip
     model = treated({**DOSE, "cells": 4e7}, days=2.0, rules=[rule])
     table, found = model.population.tables["stellate"], model.readouts()
@@ -431,7 +430,7 @@ def test_vesicles_keep_peroxide_down_where_iron_is_in_excess():
 def _rule(cell: str, behaviour: str, saturation: float) -> dict[str, Any]:
     return {
         "cell": cell, "signal": "ev", "response": "increases", "behaviour": behaviour,
-        "saturation": saturation, "half_max": 0.1, "hill": 1.0, "unit": "particles/pL", "source": "assumed: test",
+        "saturation": saturation, "half_max": 0.1, "hill": 1.0, "unit": "particles/pL", "source": "assumed",
     }  # fmt: skip
 
 
