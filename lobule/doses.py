@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lobule.cellproducts import CellProduct, Product
+from lobule.strict import Section
 
 HOURS_PER_DAY = 24.0
 TOLERANCE_HOURS = 1e-6
@@ -24,14 +27,6 @@ LARGEST: dict[str, tuple[dict[str, float], str]] = {
 #: Unit and largest dose of each poison.
 LARGEST_TOXIN = {"ccl4": ("mL/kg", 5.0), "thioacetamide": ("mg/kg", 1000.0)}
 GRAMS_PER_KG = 1000.0
-
-
-class Section(BaseModel):
-    """A table of the case file: unknown keys, wrong types, NaN and infinities are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class Dose(Section):
@@ -98,15 +93,13 @@ class WeighedDose(Dose):
         return self.stated if self.is_per_kg else self.stated * GRAMS_PER_KG / body_weight
 
 
-class MSCDose(WeighedDose):
-    """Mesenchymal stem cells."""
-
+class _Cells(WeighedDose):
     whole, per_kg = "cells", "cells_per_kg"
     kind: Literal["msc"]
     cells: float | None = Field(default=None, ge=0, le=1e12)
-    """Viable cells given; this or `cells_per_kg`."""
+    """Cells given, all alive unless `viability` says otherwise; this or `cells_per_kg`."""
     cells_per_kg: float | None = Field(default=None, ge=0, le=1e10)
-    """Viable cells per kg of body weight."""
+    """Cells per kg of body weight."""
     route: Literal["intraportal", "hepatic-artery", "intravenous", "intrahepatic"]
     """Way in; it decides how many reach the liver alive."""
     source: Literal["bone-marrow", "adipose", "umbilical-cord"] = "bone-marrow"
@@ -115,9 +108,17 @@ class MSCDose(WeighedDose):
     """Licensed with inflammatory cytokines before they are given."""
 
 
-class EVDose(WeighedDose):
-    """Extracellular vesicles of mesenchymal stem cells."""
+class MSCDose(CellProduct, _Cells):
+    """Mesenchymal stem cells."""
 
+    @model_validator(mode="after")
+    def _depot_is_injected(self) -> Self:
+        if self.depot and self.route != "intrahepatic":
+            raise ValueError(f'depot = true with route = "{self.route}" -> a depot is injected: intrahepatic')
+        return self
+
+
+class _Particles(WeighedDose):
     whole, per_kg = "particles", "particles_per_kg"
     kind: Literal["ev"]
     particles: float | None = Field(default=None, ge=0, le=1e16)
@@ -125,6 +126,10 @@ class EVDose(WeighedDose):
     particles_per_kg: float | None = Field(default=None, ge=0, le=1e14)
     """Particles per kg of body weight."""
     route: Literal["intravenous", "intraportal"]
+
+
+class EVDose(Product, _Particles):
+    """Extracellular vesicles of mesenchymal stem cells."""
 
 
 class Phlebotomy(WeighedDose):

@@ -40,8 +40,16 @@ def release(model: Lobule, dt: float, taken: float, behaviours: Behaviours) -> N
     if len(table):
         out = np.empty(len(table))
         share = taken / (model.scale * UMOL_PER_FMOL) / len(table)
-        p = model.values["macrophage"]
-        macrophage.recycle(dt, p, model.body.ferroportin, share, table["iron"], table["stored"], out)
+        macrophage.recycle(
+            dt,
+            model.values["macrophage"],
+            model.body.ferroportin,
+            share,
+            behaviours["macrophage"]["iron_release"],
+            table["iron"],
+            table["stored"],
+            out,
+        )
         book(model, "macrophages", "inflow", float(out.sum()))
     table = tables["hepatocyte"]
     out = np.empty(len(table))

@@ -23,6 +23,7 @@ from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
 from lobule.function import Function
+from lobule.infusion import Products
 from lobule.iron import distribute, release
 from lobule.landmarks import landmarks_of
 from lobule.ledger import LIVER_POOLS, Ledger
@@ -123,6 +124,7 @@ class Lobule(mesa.Model):
         self.levels = Levels(
             values["drugs"], values["msc"].lung_half_life, values["hepatocyte"].chelator_half
         )
+        self.products = Products(values["products"])
         self.regeneration = Regeneration(values["regeneration"])
         self.deaths = 0
         self.tick = np.uint64(0)
@@ -195,6 +197,7 @@ class Lobule(mesa.Model):
             self._carry_out(self._events[self.next_event][1], doses_before(self._events, self.next_event))
             self.next_event += 1
         levels = self.levels.step(dt)
+        self.products.step(dt)
         tables = self.population.tables
         toxin = (levels["ccl4"] + levels["thioacetamide"]) * self._cyp2e1[tables["hepatocyte"]["site"]]
         curve, haemoglobin = self.exchange.curve, self.body.haemoglobin
@@ -207,10 +210,11 @@ class Lobule(mesa.Model):
         delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()
         carried = self.perfusion.carry(self.regeneration.flow)
-        scarred = self.perfusion.needs_update(self.matrix.collagen)
-        if scarred:
-            self.perfusion.solve(self.matrix.collagen)
-        if scarred or carried:
+        plugs = self.population.plugs()
+        narrowed = self.perfusion.needs_update(self.matrix.collagen, plugs)
+        if narrowed:
+            self.perfusion.solve(self.matrix.collagen, plugs)
+        if narrowed or carried:
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)

@@ -9,6 +9,7 @@ from lobule.agents.declare import Parameters
 from lobule.body import BODY
 from lobule.fields import FIELDS
 from lobule.function import FUNCTION
+from lobule.infusion import PRODUCTS
 from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
@@ -34,6 +35,7 @@ GROUPS: dict[str, Parameters] = {
         stellate.PARAMETERS,
         macrophage.PARAMETERS,
         msc.PARAMETERS,
+        PRODUCTS,
         BODY,
         FUNCTION,
         DRUGS,

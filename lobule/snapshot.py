@@ -54,6 +54,7 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "body": model.body.state(),
         "function": model.function.state(),
         "levels": model.levels.state(),
+        "products": model.products.state(),
         "log": model.log,
     }
     arrays: dict[str, Any] = {
@@ -62,6 +63,7 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "ntbi": model.fields.iron,
         "matrix": np.stack((model.matrix.soft, model.matrix.cross, model.matrix.timp)),
         "perfused": model.perfusion.seen,
+        "plugged": model.perfusion.plugged,
         **{f"debris.{name}": values for name, values in population.debris.items()},
         **{f"pulse.{name}": values for name, values in population.pulse.items()},
     }
@@ -112,7 +114,7 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     ):
         target[:] = values
     model.perfusion.load = meta["load"]
-    model.perfusion.solve(arrays["perfused"])
+    model.perfusion.solve(arrays["perfused"], arrays["plugged"])
     model.perfuse()
     model.exchange.curve = OxygenCurve(model.values["oxygen"], meta["haemoglobin"])
     model.steps = meta["tick"]
@@ -121,6 +123,7 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.log = [(hours, text) for hours, text in meta["log"]]
     model.ledger.restore(meta["ledger"])
     model.levels.restore(meta["levels"])
+    model.products.restore(meta["products"])
     model.regeneration.restore(meta["regeneration"])
     model.function.restore(meta["function"])
     model.body.restore(meta["body"], model.hours)

@@ -19,7 +19,8 @@ from lobule.doses import (
     ToxinDose,
     Transfusion,
 )
-from lobule.units import LN2, PL_PER_ML, UMOL_PER_FMOL, UMOL_PER_UG
+from lobule.infusion import give_vesicles, infuse
+from lobule.units import LN2, PL_PER_ML, UMOL_PER_UG
 
 if TYPE_CHECKING:
     from lobule.model import Lobule
@@ -67,7 +68,7 @@ class Levels:
         Drug, rate (uM/h) and time left (h) of each running administration.
     ccl4_depot, ccl4, thioacetamide, ev, lung_msc : float
         Carbon tetrachloride not yet absorbed and in the liver, thioacetamide (1 = what 1 mL/kg of the first
-        amounts to), vesicles in plasma, MSC held in the lung.
+        amounts to), vesicles in plasma and MSC held in the lung, both times their potency.
     """
 
     def __init__(self, values: Any, lung_half_life: float, chelator_half: float) -> None:
@@ -187,20 +188,9 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
     weight = body.reference.body_weight
     match treatment:
         case MSCDose():
-            cells = treatment.amount(weight)
-            landed = model.population.infuse_msc(
-                treatment, cells, number, model.scale, model.seed, model.tick
-            )
-            brought = landed * model.values["msc"].iron * model.scale * UMOL_PER_FMOL
-            model.ledger.move("arrival", "msc", brought)
-            if treatment.route == "intravenous":
-                levels.lung_msc += cells * model.values["msc"].lung_intravenous
-            return f"{cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
+            return infuse(model, treatment, number)
         case EVDose():
-            gain = model.values["drugs"].ev_portal_gain if treatment.route == "intraportal" else 1.0
-            particles = treatment.amount(weight)
-            levels.ev += particles * gain
-            return f"{particles:.3g} vesicles ({treatment.route})"
+            return give_vesicles(model, treatment)
         case Phlebotomy():
             return _draw_blood(model, treatment)
         case Transfusion():
