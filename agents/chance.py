@@ -29,6 +29,8 @@ BIRTH = np.uint64(14)
 INITIAL = np.uint64(15)
 REPLICATE = np.uint64(16)
 COHORT = np.uint64(17)
+VISIT = np.uint64(20)
+SAFETY = np.uint64(21)
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

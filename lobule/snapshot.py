@@ -54,6 +54,8 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "body": model.body.state(),
         "function": model.function.state(),
         "levels": model.levels.state(),
+        "courses": model.courses.state(),
+        "safety": model.safety.state(),
         "log": model.log,
     }
     arrays: dict[str, Any] = {
@@ -121,6 +123,8 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.log = [(hours, text) for hours, text in meta["log"]]
     model.ledger.restore(meta["ledger"])
     model.levels.restore(meta["levels"])
+    model.courses.restore(meta["courses"])
+    model.safety.restore(meta["safety"])
     model.regeneration.restore(meta["regeneration"])
     model.function.restore(meta["function"])
     model.body.restore(meta["body"], model.hours)
