@@ -122,7 +122,7 @@ def _hold_visit(model: Lobule, index: int, moment: _Moment) -> Iterator[str]:
     """Give what is due at a visit, if its course allows it; yield what happened, in words."""
     visit = model.courses.visits[index]
     dose, course = visit.dose, model.courses.course.setdefault(visit.key, Course())
-    if course.given == dose.doses or _is_ended_for_good(model, dose):
+    if course.given == dose.doses or _ended_for_good(model, dose):
         return
     missed = is_missed(visit, model.seed)
     if not missed:
@@ -163,10 +163,11 @@ def _begin_or_end(dose: Dose, course: Course, moment: _Moment) -> Iterator[str]:
         yield f"{named(dose)} goes on: {moment.shows(dose.resume_when)}"
 
 
-def _is_ended_for_good(model: Lobule, dose: Any) -> bool:
-    return (
-        isinstance(dose, ChelatorDose) and dose.stop_on_event is not False and dose.drug in model.safety.ended
-    )
+def _ended_for_good(model: Lobule, dose: Any) -> str:
+    """Return the adverse event that ended a drug, in words; nothing while it may be given."""
+    if isinstance(dose, ChelatorDose) and dose.stop_on_event is not False:
+        return model.safety.ended.get(dose.drug, "")
+    return ""
 
 
 def _harm(model: Lobule, dose: Any) -> Iterator[str]:
@@ -209,6 +210,6 @@ def notes(model: Lobule) -> list[str]:
         if course.held_since is not None:
             since = course.held_since / HOURS_PER_DAY
             found.append(f"{at}: held at all visits from day {since:g} on, {course.held_why} at the last")
-        if _is_ended_for_good(model, dose):
-            found.append(f"{at} ended for good: {model.safety.ended[dose.drug]}")
+        if why := _ended_for_good(model, dose):
+            found.append(f"{at} ended for good: {why}")
     return found
