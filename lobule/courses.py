@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lobule.doses import TOLERANCE_HOURS, ChelatorDose, Condition, Dose, WeighedDose, doses_before
 from lobule.safety import Event
-from lobule.schedule import Visit, course_keys, demanded, is_met, is_missed, shown_by
+from lobule.schedule import Visit, conditions, course_keys, demanded, is_met, is_missed, shown_by
 from lobule.treatments import carry_out, refusal
 from lobule.units import HOURS_PER_DAY
 
@@ -64,6 +63,13 @@ class Courses:
         """Go on with the visits of `case`; courses that it has as well keep their state."""
         self.visits = case.visits()
 
+    def due(self, index: int, hours: float) -> list[Any]:
+        """Return the doses of the visits from `index` on that are not after `hours`."""
+        end = index
+        while end < len(self.visits) and self.visits[end].hours <= hours:
+            end += 1
+        return [visit.dose for visit in self.visits[index:end]]
+
     def count(self, dose: Any, hours: float) -> None:
         """Count what was given at `hours` after the start, unless the dose was nothing."""
         amount = dose.stated if isinstance(dose, WeighedDose) else getattr(dose, "share", 0.0)
@@ -94,14 +100,10 @@ class Courses:
 
 
 class _Moment:
-    """The readouts of a model before anything is given in a step, computed if one is looked at."""
+    """The readouts of a model before anything is given in a step, for all visits alike."""
 
-    def __init__(self, model: Lobule) -> None:
-        self.model = model
-
-    @cached_property
-    def readouts(self) -> dict[str, float]:
-        return self.model.readouts()
+    def __init__(self, readouts: Mapping[str, float]) -> None:
+        self.readouts = readouts
 
     def meets(self, condition: Condition | None) -> bool:
         return condition is not None and is_met(condition, self.readouts)
@@ -112,10 +114,12 @@ class _Moment:
 
 def treat(model: Lobule) -> None:
     """Hold the visits that are due at the start of a step; all look at the state before any of them."""
-    visits, moment = model.courses.visits, _Moment(model)
-    while model.next_event < len(visits) and visits[model.next_event].hours <= model.hours + TOLERANCE_HOURS:
-        model.log += [(model.hours, text) for text in _hold_visit(model, model.next_event, moment)]
-        model.next_event += 1
+    due = model.due
+    if due:
+        moment = _Moment(model.readouts() if any(map(conditions, due)) else {})
+        for _ in due:
+            model.log += [(model.hours, text) for text in _hold_visit(model, model.next_event, moment)]
+            model.next_event += 1
 
 
 def _hold_visit(model: Lobule, index: int, moment: _Moment) -> Iterator[str]:
@@ -194,7 +198,8 @@ def named(dose: Any) -> str:
 
 def notes(model: Lobule) -> list[str]:
     """Return what became of courses that did not go as planned: ends not reached, held, never begun."""
-    treatments, moment = model.case.treatments, _Moment(model)
+    treatments = model.case.treatments
+    moment = _Moment(model.readouts() if any(map(conditions, treatments)) else {})
     attended = {visit.key for visit in model.courses.visits[: model.next_event]}
     found = []
     for i, (dose, key) in enumerate(zip(treatments, course_keys(treatments), strict=True)):

@@ -296,8 +296,7 @@ class Lobule(mesa.Model):
     @property
     def due(self) -> list[Any]:
         """Treatments that are due before the next step."""
-        now = self.hours + TOLERANCE_HOURS
-        return [visit.dose for visit in self.courses.visits[self.next_event :] if visit.hours <= now]
+        return self.courses.due(self.next_event, self.hours + TOLERANCE_HOURS)
 
     def notes(self) -> list[str]:
         """Return what became of courses of treatment that did not go as planned, in words."""
