@@ -218,7 +218,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "too many missed": ({"missed_percent": 101.0}, "missed_percent = 101.0 -> must be at most 100"),
     "readout": (
         {"stop_when": {"readout": "feritin_ug_per_l", "below": 50.0}},
-        'treatments.0.stop_when.readout = "feritin_ug_per_l" -> no such readout; did you mean "ferritin_ug_per_l"?',
+        'stop_when.readout = "feritin_ug_per_l" -> no such readout; did you mean "ferritin_ug_per_l"?',
     ),
     "both sides": (
         {"hold_when": {**ALWAYS, "below": 2.0}},
