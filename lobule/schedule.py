@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from lobule.errors import nearest, shown
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lobule.doses import Condition, Dose, Treatment
 
 CONDITIONS = ("start_when", "stop_when", "resume_when", "hold_when")
@@ -71,6 +71,8 @@ def is_missed(visit: Visit, seed: np.uint64) -> bool:
     The draw hangs on the seed, on what is given from which day on how often, and on the number of the visit.
     So arms that differ in amounts or conditions miss the same visits.
     """
+    import numpy as np
+
     from lobule.agents.chance import VISIT, uniform
 
     dose = visit.dose

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from lobule import Lobule, load_case
 from lobule.courses import Course
 from lobule.errors import InputError
 from lobule.experiments.explain import explain
+from lobule.experiments.report import report
+from lobule.experiments.runner import run_case
 from lobule.schedule import course_keys, is_missed
 
 from .model_cases import assert_iron_is_sound, assert_same, differences, small, state
@@ -131,6 +134,18 @@ def test_what_was_never_reached_and_never_began_is_said():
     assert begun.startswith("treatments.0 (phlebotomy) never began: no visit found liver iron concentration")
     assert "above 1000 mg/g dry was not reached in 6 sessions; it is" in reached
     assert mouse({**BLEED, "day": 4.0, "start_when": NEVER}).run(days=2).notes() == []
+
+
+def test_the_notes_of_a_run_are_in_its_folder_and_printed(tmp_path: Path, no_figures: list[Path]):
+    case = mouse({**BLEED, "stop_when": NEVER}).case
+    folder = run_case(case, out=tmp_path / "run")
+    for name in ("manifest.json", "summary.json"):
+        (note,) = json.loads((folder / name).read_text("utf-8"))["notes"]
+        assert "was not reached in 6 sessions" in note
+    assert f"note: {note}" in list(report(folder))
+    assert (
+        json.loads((run_case(mouse().case, out=tmp_path / "b") / "summary.json").read_text())["notes"] == []
+    )
 
 
 def test_a_treatment_that_never_begins_leaves_the_run_as_it_is(untreated: Lobule):
