@@ -32,6 +32,8 @@ COHORT = np.uint64(17)
 VIABILITY = np.uint64(20)
 LOT = np.uint64(21)
 DEPOT = np.uint64(22)
+VISIT = np.uint64(23)
+SAFETY = np.uint64(24)
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

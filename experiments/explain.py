@@ -10,6 +10,7 @@ from lobule.cellproducts import CellProduct, Product
 from lobule.cohort import drawn_values
 from lobule.distributions import in_words
 from lobule.doses import (
+    HOURS_PER_DAY,
     LARGEST_TOXIN,
     AlcoholChange,
     ChelatorDose,
@@ -27,6 +28,7 @@ from lobule.doses import (
 )
 from lobule.errors import shown
 from lobule.experiments.evidence import Value, read_evidence
+from lobule.schedule import conditions, demanded
 from lobule.sections import CROSS_LINKED_PERCENT, Tissue
 
 if TYPE_CHECKING:
@@ -127,11 +129,33 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             what = what if activity else f"no {dose.cause} hepatitis from then on"
         case Hepatectomy():
             what = f"{100.0 * dose.share:g} % of the liver cut off"
+    what = "; ".join([what, *_course(dose)])
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
-    times = len(dose.due_hours(end_hours))
-    last = dose.day + (times - 1) * dose.every_days
-    return f"day {dose.day:g} to {last:g}, every {count(dose.every_days, 'day')} ({times} times): {what}"
+    due = dose.due_hours(end_hours)
+    cycle = (
+        "" if dose.on_days is None else f" for {dose.on_days:g} of {dose.on_days + (dose.off_days or 0.0):g}"
+    )
+    every = f"every {count(dose.every_days, 'day')}{cycle}"
+    return f"day {dose.day:g} to {due[-1] / HOURS_PER_DAY:g}, {every} ({len(due)} times): {what}"
+
+
+def _course(dose: Treatment) -> Iterator[str]:
+    """Yield what a course depends on."""
+    words = {
+        "start_when": "not before",
+        "stop_when": "until",
+        "resume_when": "again from",
+        "hold_when": "not at",
+    }
+    if dose.doses is not None:
+        yield f"at most {count(dose.doses, 'dose')}"
+    for key, condition in conditions(dose).items():
+        yield f"{words[key]} {demanded(condition)}"
+    if dose.missed_percent:
+        yield f"{dose.missed_percent:g}% of the visits missed"
+    if isinstance(dose, ChelatorDose) and dose.stop_on_event is not None:
+        yield f"{'ended' if dose.stop_on_event else 'not ended'} by an adverse event"
 
 
 def _of_cells(dose: CellProduct) -> str:

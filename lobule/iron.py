@@ -136,5 +136,7 @@ def _store(model: Lobule, dt: float, levels: Mapping[str, float], gained: NDArra
         chelated,
     )
     if capacity > 0.0:
-        book(model, "hepatocytes", "chelation", float(chelated.sum()))
-        model.levels.spend(min(1.0, float(chelated.sum()) / capacity))
+        bound = float(chelated.sum())  # by molecules of all drugs alike, which leave by their own ways
+        book(model, "hepatocytes", "chelation_urine", bound * levels["urine"])
+        book(model, "hepatocytes", "chelation_faeces", bound * (1.0 - levels["urine"]))
+        model.levels.spend(min(1.0, bound / capacity))

@@ -15,6 +15,7 @@ from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
 from lobule.proportions import GEOMETRY
 from lobule.regeneration import REGENERATION
+from lobule.safety import SAFETY
 from lobule.septa import SEPTA
 from lobule.treatments import DRUGS
 
@@ -39,6 +40,7 @@ GROUPS: dict[str, Parameters] = {
         BODY,
         FUNCTION,
         DRUGS,
+        SAFETY,
         REGENERATION,
     )
 }

@@ -91,12 +91,25 @@ READOUTS: dict[str, tuple[str, str]] = {
         "what growing the cells has cost, refused lots among it: millions of cells times passages, unless "
         "`products.production_burden` says otherwise",
     ),
-    "iron_removed_mg": ("mg", "iron removed since the start by bleeding, chelators and resection"),
+    "iron_removed_mg": ("mg", "iron removed since the start by phlebotomy, chelators and resection"),
+    "chelated_urine_mg": ("mg", "iron that chelators took out with urine since the start"),
+    "chelated_faeces_mg": ("mg", "iron that they took out with faeces"),
+    "chelator_efficiency_percent": (
+        "%",
+        "share of the binding capacity of all chelator given that took iron out",
+    ),
+    "visits": ("visits", "cells, vesicles, blood or iron given, blood drawn, resections since the start"),
+    "treatment_days": ("d", "days on which one of these was done or a chelator given"),
+    "doses_held": ("doses", "doses of all treatments that a condition or limit held back"),
+    "doses_missed": ("doses", "doses of all treatments that were missed by chance"),
+    "safety_events": ("events", "adverse events of chelators since the start, man only"),
     "iron_ledger_error": ("-", "relative error of the iron account"),
 }
 
 #: What treatments take out of the body.
-TREATED = ("bleeding", "chelation", "resection")
+TREATED = ("phlebotomy", "chelation_urine", "chelation_faeces", "resection")
+#: Readouts that are no number in animals.
+HUMAN_ONLY = ("liver_stiffness_kpa", "icg_r15_percent")
 
 
 def assay_ntbi(saturation: float) -> float:
@@ -173,7 +186,21 @@ def readouts(model: Lobule) -> dict[str, float]:
         "lots_rejected": len(model.products.rejected),
         "burden_cell_production": model.products.burden,
         "iron_removed_mg": sum(left[cause] for cause in TREATED) * IRON_MOLAR_MASS / 1000.0,
+        **_chelated(model),
+        **model.courses.burden(),
+        "safety_events": sum(model.safety.count.values()),
         "iron_ledger_error": model.ledger_error(),
+    }
+
+
+def _chelated(model: Lobule) -> dict[str, float]:
+    """Return what chelators took out of the body, by its ways, and how much of them that took."""
+    urine, faeces = (model.ledger.left[f"chelation_{way}"] for way in ("urine", "faeces"))
+    bindable = model.levels.bindable
+    return {
+        "chelated_urine_mg": urine * IRON_MOLAR_MASS / 1000.0,
+        "chelated_faeces_mg": faeces * IRON_MOLAR_MASS / 1000.0,
+        "chelator_efficiency_percent": 100.0 * (urine + faeces) / bindable if bindable else np.nan,
     }
 
 

@@ -44,7 +44,7 @@ for _species, _amounts in _PER_KG.items():
     USUAL[_species] |= dict(zip(_names, _amounts, strict=True))
 for _usual in USUAL.values():
     _usual |= {"dose": 1.0, "iron_percent": 0.02, "hazard_percent_per_day": 0.2, "share": 0.667}
-_SCHEDULE = tuple(Dose.model_fields)
+_SCHEDULE = (*Dose.model_fields, "stop_on_event")
 
 
 def kinds() -> dict[str, type[Section]]:
