@@ -48,7 +48,7 @@ ALL: dict[str, Any] = {
     "size_um": 24.0,
     "engineered": list(GENES),
 }
-UNTOLD = ("log",)
+UNTOLD = ("log", "courses")
 
 
 def treated(*doses: dict[str, Any], days: float = 1.0 / 24.0, **changes: Any) -> Lobule:
