@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lobule.case import Case
 from lobule.errors import InputError, shown
 
 FORMAT = 1
@@ -16,6 +17,24 @@ MANIFEST, SERIES, SUMMARY = "manifest.json", "series.parquet", "summary.json"
 FINAL = "final.npz"
 LAST_PICTURE = "budget.png"  # of those that every finished run has, the one that is drawn last
 RESULTS = (SERIES, SUMMARY, "case.toml")
+
+
+def default_folder(case: Case, seed: int) -> Path:
+    """Return where a run goes that is given no folder."""
+    return Path("runs") / f"{case.name}-seed{seed}"
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the `number`-th name for a folder whose first is `path`."""
+    return path if number == 1 else path.with_name(f"{path.name}-{number}")
+
+
+def free_folder(path: Path) -> Path:
+    """Return `path`, numbered when it is taken."""
+    number = 1
+    while numbered(path, number).exists():
+        number += 1
+    return numbered(path, number)
 
 
 def check_new_folder(path: Path, option: str = "--out") -> None:

@@ -6,13 +6,14 @@ import hashlib
 import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from lobule import __version__
 from lobule.case import Case
 from lobule.experiments.folders import FORMAT
 from lobule.kernel_cache import source_hash
 
-RECORDING = ("runner.py", "report.py")  # which make rows and summaries
+RECORDING = ("runner.py", "report.py", "stems.py")  # which make rows and summaries
 ID_LENGTH = 16  # hexadecimal digits: among a million runs two share a name once in 40 million times
 
 
@@ -30,12 +31,21 @@ def case_hash(case: Case) -> str:
     Its own seed, its words, its Mesa agents, which of its values were drawn and where its map came from
     change none, so they are left out; the name stays, since run folders carry it.
     """
-    left_out = {"seed": True, "title": True, "description": True, "drawn": True}
-    data = case.model_dump(
+    return hashlib.sha256(json.dumps(_data(case), sort_keys=True).encode()).hexdigest()
+
+
+def base_of(case: Case) -> str:
+    """Return a hash of what `case` says beside its treatments."""
+    data = _data(case, "treatments")
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _data(case: Case, *more: str) -> dict[str, Any]:
+    left_out = dict.fromkeys(("seed", "title", "description", "drawn", *more), True)
+    return case.model_dump(
         mode="json",
         exclude={**left_out, "tissue": {"agents": True, "map": {"name": True, "source": True}}},
     )
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def run_id(case: Case, seed: int) -> str:

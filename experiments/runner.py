@@ -28,6 +28,8 @@ from lobule.experiments.folders import (
     SUMMARY,
     check_new_folder,
     check_resumable,
+    default_folder,
+    free_folder,
     manifest_seal,
     read_manifest,
     sealed_files,
@@ -36,6 +38,7 @@ from lobule.experiments.folders import (
 from lobule.experiments.identity import run_id
 from lobule.experiments.models import build_model, load_model
 from lobule.experiments.report import comparisons
+from lobule.experiments.stems import Stem
 from lobule.files import remove_partial, whole
 from lobule.model import Lobule
 from lobule.parameters import parameter_values
@@ -86,24 +89,40 @@ def run_case(
         If the folder cannot be written or holds something already.
     """
     seed = case.seed if seed is None else seed
-    folder = _free_folder(default_folder(case, seed)) if out is None else out
+    folder = free_folder(default_folder(case, seed)) if out is None else out
     check_new_folder(folder)
     return run_into(folder, case, seed, progress=progress, draw=draw)
 
 
 def run_into(
-    folder: Path, case: Case, seed: int, *, progress: Watcher | None = None, draw: bool = True
+    folder: Path,
+    case: Case,
+    seed: int,
+    *,
+    progress: Watcher | None = None,
+    draw: bool = True,
+    stem: Stem | None = None,
 ) -> Path:
-    """Run a case into a folder that is known to be free; see :func:`run_case`."""
-    run = _Run(build_model(case, seed), folder, progress)
+    """Run a case into a folder that is known to be free; see :func:`run_case`.
+
+    With `stem`, begin with the past that is saved there; where there is none yet, save it in passing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    begun = None if stem is None else stem.begin(case, folder)
+    model, rows = begun or (build_model(case, seed), [])
+    run = _Run(model, folder, progress, stem=stem)
+    run.rows = rows
     _write_text(folder / "case.toml", run.model.case.to_toml())
     run.write_manifest("running")
     return run.complete(draw)
 
 
-def resume(folder: Path, *, progress: Watcher | None = None, draw: bool = True) -> Path:
+def resume(
+    folder: Path, *, progress: Watcher | None = None, draw: bool = True, stem: Stem | None = None
+) -> Path:
     """Go on with an interrupted run from its last checkpoint and return its folder.
+
+    With `stem`, save there what runs share, as :func:`run_into` does.
 
     Raises
     ------
@@ -121,31 +140,21 @@ def resume(folder: Path, *, progress: Watcher | None = None, draw: bool = True) 
         model = load_model(checkpoint)
     else:
         model = build_model(load_case(folder / "case.toml"), seed)
-    return _Run(model, folder, progress, wall).complete(draw)
-
-
-def default_folder(case: Case, seed: int) -> Path:
-    """Return where a run goes that is given no folder."""
-    return Path("runs") / f"{case.name}-seed{seed}"
-
-
-def numbered(path: Path, number: int) -> Path:
-    """Return the `number`-th name for a folder whose first is `path`."""
-    return path if number == 1 else path.with_name(f"{path.name}-{number}")
-
-
-def _free_folder(path: Path) -> Path:
-    number = 1
-    while numbered(path, number).exists():
-        number += 1
-    return numbered(path, number)
+    return _Run(model, folder, progress, wall, stem).complete(draw)
 
 
 class _Run:
     """The state of one run that is not the model's: rows not yet written and the times of what comes next."""
 
-    def __init__(self, model: Lobule, folder: Path, progress: Watcher | None, wall: float = 0.0) -> None:
-        self.model, self.folder, self.progress = model, folder, progress
+    def __init__(
+        self,
+        model: Lobule,
+        folder: Path,
+        progress: Watcher | None,
+        wall: float = 0.0,
+        stem: Stem | None = None,
+    ) -> None:
+        self.model, self.folder, self.progress, self.stem = model, folder, progress, stem
         self.wall, self.started = wall, time.monotonic()
         self.rows: list[dict[str, float]] = []
         self.every = model.case.record.every_hours
@@ -164,6 +173,8 @@ class _Run:
             while model.hours < end - 1e-6:
                 model.step()
                 self._record()
+                if self.stem is not None and self.stem.is_passed(model):
+                    self.stem.save(model, self._all_rows(), self.folder / "snapshots")
                 if self.progress is not None:
                     self.progress.update(model.hours)
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:

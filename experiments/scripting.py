@@ -11,7 +11,13 @@ from typing import Any
 
 from lobule.case import load_case
 from lobule.errors import InputError, nearest, shown
-from lobule.experiments.folders import MANIFEST, check_complete, read_manifest
+from lobule.experiments.folders import (
+    MANIFEST,
+    check_complete,
+    default_folder,
+    numbered,
+    read_manifest,
+)
 from lobule.experiments.identity import run_id
 from lobule.experiments.sweeps.conduct import Workers, conduct
 from lobule.experiments.sweeps.display import Display
@@ -61,7 +67,7 @@ def run(
         loaded, notes = loaded.with_days(days)
         _say_all(notes)
     seed = check_whole(seed, "seed")
-    from lobule.experiments.runner import default_folder, numbered, resume, run_case
+    from lobule.experiments.runner import resume, run_case
 
     name = run_id(loaded, seed)
     if out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lobule.doses import HOURS_PER_DAY, LARGEST, TOLERANCE_HOURS
@@ -101,8 +102,18 @@ def check_amendment(before: Case, after: Case, tick: int, given: int) -> None:
         if getattr(after, part) != getattr(before, part):
             raise InputError(f"{part} -> cannot be changed while a run goes on; start it anew")
     hours, events = before.clock.step_at(tick)[0], after.events()
-    same_past = events[:given] == before.events()[:given]
+    same_past = _given(events[:given]) == _given(before.events()[:given])
     to_come = events[given:]
     comes_late = bool(to_come) and to_come[0][0] < hours - TOLERANCE_HOURS
     if not same_past or comes_late or after.clock.step_at(tick)[0] != hours:
         raise InputError(f"the run is at hour {hours:g} -> what came before cannot be changed")
+
+
+def past(case: Case, hours: float) -> list[tuple[float, Treatment]]:
+    """Return what `case` gives before `hours` (h): the hour and the dose, whose last day is still open."""
+    return _given([event for event in case.events() if event[0] < hours - TOLERANCE_HOURS])
+
+
+def _given(events: Sequence[tuple[float, Treatment]]) -> list[tuple[float, Treatment]]:
+    """Return events that have been, without what may still change of a schedule that has begun."""
+    return [(hour, dose.model_copy(update={"until_day": None})) for hour, dose in events]

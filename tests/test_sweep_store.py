@@ -41,7 +41,7 @@ def store(whole: Path, tmp_path: Path) -> Path:
 
 
 def test_a_store_holds_a_folder_for_each_run_and_the_plan(whole: Path):
-    assert sorted(path.name for path in whole.iterdir()) == ["failures", "locks", "runs", "sweeps"]
+    assert sorted(path.name for path in whole.iterdir()) == ["failures", "locks", "runs", "stems", "sweeps"]
     folders = sorted((whole / "runs").iterdir())
     assert len(folders) == 6 and len(list((whole / "sweeps").iterdir())) == 1
     assert not list((whole / "locks").iterdir()) and not list((whole / "failures").iterdir())

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from lobule.errors import InputError, shown
 from lobule.experiments.folders import is_drawn
+from lobule.experiments.stems import stem_id
 from lobule.experiments.sweeps import engine, pools
 from lobule.experiments.sweeps.display import Display
 from lobule.experiments.sweeps.effort import Effort, Steps
 from lobule.experiments.sweeps.plan import Plan, PlannedRun
+from lobule.experiments.sweeps.sharing import Pair, in_order, shared_hours
 from lobule.experiments.sweeps.store import Store
 from lobule.experiments.sweeps.task import Task
 from lobule.experiments.sweeps.warm import COMPILING, compile_kernels, is_cold
@@ -186,8 +188,12 @@ def _work(
     display: Display,
 ) -> None:
     """Hand out `todo` and follow it; `outcome` is kept up to date, so that an interruption finds it right."""
-    effort = Effort(plan, store, todo)
-    tasks = _tasks(plan, store, todo, draw, effort)
+    shared = shared_hours(plan)
+    order, followers = in_order(todo, shared)
+    effort = Effort(
+        plan, store, order, {run.id: shared[run.arm, run.point] for run in order if run.id in followers}
+    )
+    tasks = _tasks(plan, store, order, draw, effort, shared)
     pool = workers.pool(display.say)
 
     def begin() -> None:
@@ -208,14 +214,29 @@ def _work(
 
 
 def _tasks(
-    plan: Plan, store: Store, todo: Sequence[PlannedRun], draw: bool, effort: Effort
+    plan: Plan,
+    store: Store,
+    todo: Sequence[PlannedRun],
+    draw: bool,
+    effort: Effort,
+    shared: Mapping[Pair, float],
 ) -> Iterator[Task]:
     session = uuid.uuid4().hex
     for run in todo:
         case = plan.case(run)
+        hours = shared.get((run.arm, run.point), 0.0)
         effort.begin(run.id, case.end_hours)
         yield Task(
-            str(store.path), run.id, case.to_json(), run.seed, plan.labels(run), session, plan.code, draw
+            str(store.path),
+            run.id,
+            case.to_json(),
+            run.seed,
+            plan.labels(run),
+            session,
+            plan.code,
+            draw,
+            stem_id(case, run.seed, hours) if hours else "",
+            hours,
         )
 
 

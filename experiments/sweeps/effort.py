@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lobule.case import Case
@@ -28,9 +28,13 @@ def sites(case: Case) -> float:
     return tissue.sites((tissue.radius_um or shape.radius) / shape.pitch)
 
 
-def steps(case: Case) -> int:
-    """Return how many steps a run of `case` makes."""
-    return sum(phase.steps for phase in case.clock.phases)
+def steps(case: Case, hours: float = 0.0) -> int:
+    """Return how many steps a run of `case` makes from `hours` (h) on."""
+    number, start = 0, 0.0
+    for phase in case.clock.phases:
+        number += phase.steps - min(phase.steps, max(0, round((hours - start) / phase.step_hours)))
+        start += phase.steps * phase.step_hours
+    return number
 
 
 class Effort:
@@ -44,11 +48,20 @@ class Effort:
         Where its runs are kept.
     todo : sequence of PlannedRun
         Those to be done.
+    begun : mapping of str to float, optional
+        Hours that some of them have behind them, since they begin with a saved past.
     """
 
-    def __init__(self, plan: Plan, store: Store, todo: Sequence[PlannedRun]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        todo: Sequence[PlannedRun],
+        begun: Mapping[str, float] | None = None,
+    ) -> None:
         self.store = store
-        weights = weights_of(plan, todo)
+        self._begun = dict(begun or {})
+        weights = weights_of(plan, todo, self._begun)
         self._weight = {run.id: weight for run, weight in zip(todo, weights, strict=True)}
         self._total = sum(weights)
         self._done = 0.0
@@ -75,29 +88,39 @@ class Effort:
         """Look how far the runs are that are under way, at most every few seconds."""
         if time.monotonic() - self._peeked > PEEK_SECONDS:
             self._peeked = time.monotonic()
-            for run, end in self._hours.items():
+            for run in self._hours:
                 try:
                     manifest = json.loads((self.store.partial(run) / MANIFEST).read_bytes())
-                    self._part[run] = min(1.0, float(manifest["hours"]) / end)
+                    self._part[run] = self._done_of(run, float(manifest["hours"]))
                 except (OSError, ValueError, KeyError, TypeError):  # not begun, or just finished
                     continue
 
     def note(self, hours: float) -> None:
         """Note how far (h) the one run is that is under way in this process."""
-        for run, end in self._hours.items():
-            self._part[run] = hours / end
+        for run in self._hours:
+            self._part[run] = self._done_of(run, hours)
+
+    def _done_of(self, run: str, hours: float) -> float:
+        begun = self._begun.get(run, 0.0)
+        return min(1.0, max(0.0, hours - begun) / (self._hours[run] - begun))
 
 
-def weights_of(plan: Plan, runs: Sequence[PlannedRun]) -> list[float]:
-    """Return the weight of each of `runs`; runs that differ in nothing weighty share theirs."""
+def weights_of(
+    plan: Plan, runs: Sequence[PlannedRun], begun: Mapping[str, float] | None = None
+) -> list[float]:
+    """Return the weight of each of `runs`; runs that differ in nothing weighty share theirs.
+
+    Of a run that has `begun` at a later hour than 0 only the steps that are left count.
+    """
     weighty = [i for i, key in enumerate(plan.keys) if key.split(".")[0] in WEIGHTY]
     known: dict[tuple[object, ...], float] = {}
     weights = []
     for run in runs:
-        kind = (run.arm, *(str(plan.points[run.point].values[i]) for i in weighty))
+        hours = (begun or {}).get(run.id, 0.0)
+        kind = (run.arm, hours, *(str(plan.points[run.point].values[i]) for i in weighty))
         if kind not in known:
             case = plan.case(run)
-            known[kind] = sites(case) * (steps(case) + BUILDING_STEPS)
+            known[kind] = sites(case) * (steps(case, hours) + BUILDING_STEPS)
         weights.append(known[kind])
     return weights
 

@@ -4,6 +4,7 @@ sweeps/       the plans, one JSON file each
 runs/         <id>/ a complete run, <id>.partial/ one that is under way or was interrupted
 failures/     <id>.json, what is known of a run that failed
 locks/        <id> and <id>.attempts, as long as somebody works on a run
+stems/        <id>/ the past that runs have in common; may be removed when no more runs are to come
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lobule.experiments.folders import check_new_folder, damage
 from lobule.experiments.sweeps.plan import Plan
 from lobule.files import whole
 
-FOLDERS = ("sweeps", "runs", "failures", "locks")
+FOLDERS = ("sweeps", "runs", "failures", "locks", "stems")
 
 
 class Store:
@@ -36,7 +37,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.shown = path
-        self.sweeps, self.runs, self.failures, self.locks = (self.path / name for name in FOLDERS)
+        self.sweeps, self.runs, self.failures, self.locks, self.stems = (self.path / name for name in FOLDERS)
 
     def folder(self, run: str) -> Path:
         """Return where the complete run of this name is."""

@@ -34,6 +34,10 @@ class Task(NamedTuple):
     """Which call of the sweep asks: attempts are counted within one."""
     code: str
     draw: bool
+    stem: str = ""
+    """Name of the past it shares with other runs, if it shares one."""
+    stem_hours: float = 0.0
+    """Until when (h)."""
 
 
 class Report(NamedTuple):
@@ -91,7 +95,7 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
             file.write(f"{task.session} {_mark(task, store)}\n")
         if store.damage(task.run):
             store.remove(folder)
-            if not _gone_on(partial, progress):
+            if not _gone_on(partial, task, progress):
                 store.remove(partial)
                 _run_anew(partial, task, progress)
             os.replace(partial, folder)
@@ -108,17 +112,24 @@ def _locked(task: Task, store: Store, progress: Any) -> Report:
 def _run_anew(partial: Path, task: Task, progress: Any) -> None:
     from lobule.experiments.runner import run_into
 
-    run_into(partial, Case.from_json(task.case), task.seed, progress=progress, draw=False)
+    case = Case.from_json(task.case)
+    run_into(partial, case, task.seed, progress=progress, draw=False, stem=_stem(task))
 
 
-def _gone_on(partial: Path, progress: Any) -> bool:
+def _stem(task: Task) -> Any:
+    from lobule.experiments.stems import Stem
+
+    return Stem(Store(Path(task.store)).stems / task.stem, task.stem_hours) if task.stem else None
+
+
+def _gone_on(partial: Path, task: Task, progress: Any) -> bool:
     """Go on with an interrupted run; return False where there is none, or none that can be gone on with."""
     from lobule.experiments.runner import CHECKPOINT, resume
 
     if not (partial / CHECKPOINT).exists():
         return False
     try:
-        resume(partial, progress=progress, draw=False)
+        resume(partial, progress=progress, draw=False, stem=_stem(task))
     except InputError:  # it is damaged
         return False
     return True
