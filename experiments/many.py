@@ -139,16 +139,18 @@ def compare(args: argparse.Namespace) -> int:
     code = _do_many(args, comparison.plan)
     if args.dry_run or code not in (DONE, SOME_FAILED):
         return code
-    from lobule.experiments.comparisons.conclusion import conclude, lines
+    from lobule.experiments.comparisons.conclusion import REPORT, conclude
+    from lobule.experiments.comparisons.words import lines
     from lobule.experiments.sweeps.conduct import look
     from lobule.experiments.sweeps.store import Store
 
     store = Store(args.out)
     if look(comparison.plan, store).todo:  # it was stopped
         return code
-    findings, _ = conclude(comparison, store)
-    for line in lines(comparison, findings, store):
+    findings = conclude(comparison, store)
+    for line in lines(comparison, findings):
         print(line)
+    print(f"report: {store.shown / REPORT}")
     return code
 
 

@@ -64,6 +64,8 @@ class DoseResponseTable(Endpoint):
 
     arms: Names
     """Arms, each with a `dose`; at least three different ones are above 0."""
+    unit: str = Field(default="", max_length=30)
+    """Unit of the doses, for the figure."""
 
 
 class CompareArm(Section):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lobule.doses import HOURS_PER_DAY
 from lobule.experiments.comparisons.comparefile import DoseResponseTable, Endpoint, SynergyTable
@@ -57,13 +58,13 @@ class EndpointRow(NamedTuple):
 
 
 class Placebo(NamedTuple):
-    """How far an arm with dose 0 is from the arm it must equal."""
+    """How far an arm with dose 0 is from the one it must equal."""
 
     arm: str
     reference: str
     n: int
     largest: float
-    """Largest absolute difference of any recorded number at any time, in its unit; 0 when equal to the bit."""
+    """Largest absolute difference of any recorded number at any time; 0 when equal to the bit."""
 
 
 class Findings(NamedTuple):
@@ -111,6 +112,13 @@ def effects(comparison: Comparison, courses: ArmCourses) -> pa.Table:
             words = {name: pa.array([text] * days.size) for name, text in about.items()}
             parts.append(pa.table({**words, "day": days, **found._asdict()}))
     return pa.concat_tables(parts) if parts else pa.table({})
+
+
+def effects_in(table: pa.Table, arm: str, readout: str) -> dict[str, Array]:
+    """Return the numbers of one arm and readout over the recorded times."""
+    mask = pc.and_(pc.equal(table["arm"], arm), pc.equal(table["readout"], readout))
+    found = table.filter(mask)
+    return {name: found[name].to_numpy() for name in ("day", *Paired._fields)}
 
 
 def endpoint_rows(comparison: Comparison, courses: ArmCourses) -> list[EndpointRow]:
@@ -172,8 +180,14 @@ def doses_of(table: DoseResponseTable, comparison: Comparison) -> Mapping[str, f
     return {name: dose for name, dose in given.items() if dose}
 
 
+def effects_by_dose(table: DoseResponseTable, comparison: Comparison, courses: ArmCourses) -> Array:
+    """Return the differences to the control, shape (arms with a dose above 0, patients)."""
+    arms = (comparison.control, *doses_of(table, comparison))
+    found = in_all(arms, table, comparison, courses)
+    return found[1:] - found[0]
+
+
 def dose_response_of(table: DoseResponseTable, comparison: Comparison, courses: ArmCourses) -> DoseResponse:
     """Return whether an effect saturates with the dose."""
-    given = doses_of(table, comparison)
-    control, *treated = in_all((comparison.control, *given), table, comparison, courses)
-    return dose_response(np.array(list(given.values())), (np.array(treated) - control).T)
+    effects = effects_by_dose(table, comparison, courses)
+    return dose_response(np.array(list(doses_of(table, comparison).values())), effects.T)

@@ -81,5 +81,5 @@ def compare(
     store = Store(checked_path(out, "out"))
     who = Workers.of(workers, cluster)
     carried_out(comparison.plan, store, who, only_failed=only_failed, progress=progress)
-    findings, _ = conclude(comparison, store)
+    findings = conclude(comparison, store)
     return Compared(comparison, findings, Results(store, [comparison.plan]), store.shown / REPORT)

@@ -71,6 +71,17 @@ def paired(arm: Array, control: Array) -> Paired:
     return Paired(n, of_control, of_arm, middle, middle - half, middle + half, dz, together, apart, ratio)
 
 
+def half_width(values: Array) -> Array:
+    """Return half the width of Student's 95 % interval of a mean over patients, 0 for a single one.
+
+    Parameters
+    ----------
+    values : ndarray, shape (patients, ...)
+    """
+    found = paired(values, np.zeros_like(values))
+    return np.nan_to_num(found.ci_high - found.difference)
+
+
 class Bliss(NamedTuple):
     """Whether two treatments together do more than each for itself."""
 
