@@ -180,7 +180,7 @@ def dose_curve(
         bar = [[0.0 if math.isnan(x) else x for x in half] for half in bar]
         dot: dict[str, Any] = {"fmt": look[arm].marker, "color": look[arm].colour, "capsize": 4}
         ax.errorbar(dose, float(middle.difference), yerr=bar, markersize=7, zorder=4, **dot)
-    if found.n:
+    if math.isfinite(found.slope):
         x = np.logspace(np.log10(doses.min()) - 0.3, np.log10(doses.max()) + 0.15, 200)
         name = f"saturating curve, half at {found.ed50:.3g} {table.unit}".rstrip()
         ax.plot(x, found.emax * x / (found.ed50 + x), color=style.INK, linewidth=1.5, label=name)

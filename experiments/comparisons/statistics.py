@@ -186,12 +186,12 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     """
     effects = effects[np.isfinite(effects).all(axis=1)]
     n, k = effects.shape
-    if n == 0:
-        return DoseResponse(0, *[float("nan")] * 8, "not found")
+    squares = float(np.square(effects).sum())
+    if squares == 0.0:
+        return DoseResponse(n, *[float("nan")] * 8, "not found")
     shapes = np.log10([doses.min() / ED50_SPAN, doses.max() * ED50_SPAN])
     trial = np.logspace(*shapes, ED50_STEPS)
     curves = doses / (trial[:, None] + doses)
-    squares = float(np.square(effects).sum())
     totals = effects.sum(axis=0)
     slope = float(totals @ doses / (n * doses @ doses))
     heights, rests = _fits(totals[None], squares, curves, n)
@@ -206,7 +206,7 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
         drawn = effects[picked].sum(axis=1)
         low, high = _interval(trial[np.argmin(_fits(drawn, 0.0, curves, n)[1], axis=1)])
     verdict: Literal["saturates", "line", "not found"] = "not found"
-    if squares > 0.0 and min(line, emax) < nothing - CLEAR:
+    if min(line, emax) < nothing - CLEAR:
         saturates = emax < line - CLEAR and high <= float(doses.max())
         verdict = "saturates" if saturates else "line"
     return DoseResponse(
