@@ -19,6 +19,11 @@ A comparison is one TOML file: a base case, arms, endpoints. What comes of it an
 [comparisons.md](comparisons.md); `lobule compare FILE --dry-run` prints what a file amounts to. Built-in
 comparisons, whose names `lobule compare` takes in place of a file:
 """
+#: The row of the treatments, which have a page of their own.
+ADD = (
+    "| `add` | list of [treatments](case-file.md#treatments) |  | "
+    "Treatments given beside those of the base case. |"
+)
 
 
 def compare_file_page(written: str) -> str:
@@ -36,5 +41,6 @@ def compare_file_page(written: str) -> str:
         ("[[synergy]]", SynergyTable),
         ("[quick]", QuickTable),
     ):
-        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys_of(table)]
+        keys = [ADD if line.startswith("| `add` |") else line for line in keys_of(table)]
+        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys]
     return "\n".join(lines)

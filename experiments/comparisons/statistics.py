@@ -86,6 +86,7 @@ class Bliss(NamedTuple):
     """Whether two treatments together do more than each for itself."""
 
     n: int
+    verdict: Literal["synergy", "antagonism", "not found", "not defined"]
     effect_a: float
     """Fractional effect: what the arm takes off the control's mean, 1 for all of it."""
     effect_b: float
@@ -96,7 +97,6 @@ class Bliss(NamedTuple):
     """Effect of both less the expected one."""
     ci_low: float
     ci_high: float
-    verdict: Literal["synergy", "antagonism", "not found", "not defined"]
 
 
 def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
@@ -118,7 +118,7 @@ def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
     four = four[:, np.isfinite(four).all(axis=0)]
     n = four.shape[1]
     if n == 0:
-        return Bliss(0, *[float("nan")] * 7, "not defined")
+        return Bliss(0, "not defined", *[float("nan")] * 7)
     picked = np.random.default_rng(RESAMPLING_SEED).integers(0, n, (RESAMPLES, n))
     f_a, f_b, f_both, expected = _effects(four.mean(axis=1))
     excess = f_both - expected
@@ -131,7 +131,7 @@ def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
         verdict = "synergy"
     elif high < 0.0:
         verdict = "antagonism"
-    return Bliss(n, *(float(x) for x in (f_a, f_b, f_both, expected, excess, low, high)), verdict)
+    return Bliss(n, verdict, *(float(x) for x in (f_a, f_b, f_both, expected, excess, low, high)))
 
 
 def _effects(means: Array) -> tuple[Array, Array, Array, Array]:
@@ -153,6 +153,7 @@ class DoseResponse(NamedTuple):
     """How an effect grows with the dose."""
 
     n: int
+    verdict: Literal["saturates", "line", "not found"]
     slope: float
     """Of the line through zero, per unit of dose."""
     emax: float
@@ -164,7 +165,6 @@ class DoseResponse(NamedTuple):
     aicc_nothing: float
     aicc_line: float
     aicc_emax: float
-    verdict: Literal["saturates", "line", "not found"]
 
 
 def dose_response(doses: Array, effects: Array) -> DoseResponse:
@@ -188,9 +188,8 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     n, k = effects.shape
     squares = float(np.square(effects).sum())
     if squares == 0.0:
-        return DoseResponse(n, *[float("nan")] * 8, "not found")
-    shapes = np.log10([doses.min() / ED50_SPAN, doses.max() * ED50_SPAN])
-    trial = np.logspace(*shapes, ED50_STEPS)
+        return DoseResponse(n, "not found", *[float("nan")] * 8)
+    trial = np.geomspace(doses.min() / ED50_SPAN, doses.max() * ED50_SPAN, ED50_STEPS)
     curves = doses / (trial[:, None] + doses)
     totals = effects.sum(axis=0)
     slope = float(totals @ doses / (n * doses @ doses))
@@ -209,9 +208,8 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     if min(line, emax) < nothing - CLEAR:
         saturates = emax < line - CLEAR and high <= float(doses.max())
         verdict = "saturates" if saturates else "line"
-    return DoseResponse(
-        n, slope, float(heights[0, best]), float(trial[best]), low, high, nothing, line, emax, verdict
-    )
+    height, half = float(heights[0, best]), float(trial[best])
+    return DoseResponse(n, verdict, slope, height, half, low, high, nothing, line, emax)
 
 
 def _fits(totals: Array, squares: float, curves: Array, n: int) -> tuple[Array, Array]:
