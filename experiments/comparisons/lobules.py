@@ -61,7 +61,8 @@ def draw_lobules(grid: Grid, quantity: str) -> Figure:
     ratio = float(np.clip(Layer(models[0]).height_to_width, 0.4, 1.5))
     figure = style.new_figure(2.7 * columns + 1.7, (2.7 * ratio + 0.35) * len(grid) + 0.6)
     words, colours, top = _scale(models, quantity)
-    heading(figure, f"{words[: words.index(' (')]}, one patient")
+    vacant = "; green-grey where there is no hepatocyte" if quantity == "iron" else ""
+    heading(figure, f"{words[: words.index(' (')]}, one patient{vacant}")
     axes: NDArray[Any] = figure.subplots(len(grid), columns, squeeze=False)
     norm = Normalize(0.0, top)
     for number, (row, (arm, states)) in enumerate(zip(axes, grid.items(), strict=True)):

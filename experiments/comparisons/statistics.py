@@ -155,14 +155,15 @@ class DoseResponse(NamedTuple):
     n: int
     verdict: Literal["saturates", "line", "not found"]
     slope: float
-    """Of the line through zero, per unit of dose."""
+    """Of the line through zero, per unit of dose: the mean of the patients' own slopes."""
+    slope_low: float
+    slope_high: float
     emax: float
     """Effect that the curve E = emax * dose / (ed50 + dose) tends to."""
     ed50: float
     """Dose of half of it."""
     ed50_low: float
     ed50_high: float
-    aicc_nothing: float
     aicc_line: float
     aicc_emax: float
 
@@ -180,36 +181,37 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     Returns
     -------
     DoseResponse
-        Nothing, a line through zero and an Emax curve are fitted by least squares and compared by AICc. The
-        effect "saturates" where the curve is better than the line by 2 and the 95 % interval of its ED50,
-        from resampling patients, ends within the doses given.
+        An effect is found where Student's 95 % interval of the patients' slopes does not hold 0. A line
+        through zero and an Emax curve are fitted by least squares and compared by AICc. The effect
+        "saturates" where the curve is better by 2 and the 95 % interval of its ED50, from resampling
+        patients, ends within the doses given.
     """
     effects = effects[np.isfinite(effects).all(axis=1)]
     n, k = effects.shape
     squares = float(np.square(effects).sum())
     if squares == 0.0:
-        return DoseResponse(n, "not found", *[float("nan")] * 8)
+        return DoseResponse(n, "not found", *[float("nan")] * 9)
     trial = np.geomspace(doses.min() / ED50_SPAN, doses.max() * ED50_SPAN, ED50_STEPS)
     curves = doses / (trial[:, None] + doses)
     totals = effects.sum(axis=0)
-    slope = float(totals @ doses / (n * doses @ doses))
+    slopes = effects @ doses / float(doses @ doses)
+    slope = paired(slopes, np.zeros(n))
     heights, rests = _fits(totals[None], squares, curves, n)
     best = int(np.argmin(rests[0]))
     rest_line = max(squares - float(totals @ doses) ** 2 / (n * float(doses @ doses)), 0.0)
-    nothing, line, emax = (
-        _aicc(rest, n * k, p) for p, rest in enumerate((squares, rest_line, float(rests[0, best])))
-    )
+    line, emax = _aicc(rest_line, n * k, 1), _aicc(float(rests[0, best]), n * k, 2)
     low, high = np.nan, np.nan
     if n > 1:
         picked = np.random.default_rng(RESAMPLING_SEED).integers(0, n, (RESAMPLES, n))
         drawn = effects[picked].sum(axis=1)
         low, high = _interval(trial[np.argmin(_fits(drawn, 0.0, curves, n)[1], axis=1)])
     verdict: Literal["saturates", "line", "not found"] = "not found"
-    if min(line, emax) < nothing - CLEAR:
+    if slope.ci_low > 0.0 or slope.ci_high < 0.0:
         saturates = emax < line - CLEAR and high <= float(doses.max())
         verdict = "saturates" if saturates else "line"
+    line_numbers = (float(x) for x in (slope.difference, slope.ci_low, slope.ci_high))
     height, half = float(heights[0, best]), float(trial[best])
-    return DoseResponse(n, verdict, slope, height, half, low, high, nothing, line, emax)
+    return DoseResponse(n, verdict, *line_numbers, height, half, low, high, line, emax)
 
 
 def _fits(totals: Array, squares: float, curves: Array, n: int) -> tuple[Array, Array]:

@@ -47,9 +47,10 @@ def dose_response_in_words(comparison: Comparison, asked: DoseResponseTable, fou
     """Return whether an effect grows with the dose, and whether it saturates."""
     words = in_words(asked, comparison.branch_day, comparison.end_day)
     top, unit = max(doses_of(asked, comparison).values()), f" {asked.unit}" if asked.unit else ""
+    slope = interval(top * found.slope, top * found.slope_low, top * found.slope_high, 3)
     aicc = (
-        f"AICc: nothing {found.aicc_nothing:.1f}, line {found.aicc_line:.1f}, curve {found.aicc_emax:.1f}; "
-        f"n = {found.n}"
+        f"line at {top:g}{unit} {slope}; AICc of the line {found.aicc_line:.1f}, of the curve "
+        f"{found.aicc_emax:.1f}; n = {found.n}"
     )
     if math.isnan(found.aicc_line):
         return f"{words}: no patient differs from the control at any dose (n = {found.n})."
