@@ -16,15 +16,27 @@ if __name__ == "experiments":
     )
 
 if TYPE_CHECKING:
+    from lobule.experiments.comparisons.scripting import compare
     from lobule.experiments.export.collect import collect
     from lobule.experiments.scripting import load_results, run, sweep
     from lobule.experiments.sensitivities.scripting import sensitivity
     from lobule.experiments.sweeps.design import latin_hypercube, morris, sobol
 
-__all__ = ["collect", "latin_hypercube", "load_results", "morris", "run", "sensitivity", "sobol", "sweep"]
+__all__ = [
+    "collect",
+    "compare",
+    "latin_hypercube",
+    "load_results",
+    "morris",
+    "run",
+    "sensitivity",
+    "sobol",
+    "sweep",
+]
 
 _HOMES = {
     "collect": "lobule.experiments.export.collect",
+    "compare": "lobule.experiments.comparisons.scripting",
     "sensitivity": "lobule.experiments.sensitivities.scripting",
     **dict.fromkeys(("run", "sweep", "load_results"), "lobule.experiments.scripting"),
     **dict.fromkeys(("latin_hypercube", "sobol", "morris"), "lobule.experiments.sweeps.design"),

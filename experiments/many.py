@@ -41,6 +41,21 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
         "file", type=filename, metavar="FILE", help="a sensitivity file (docs/sensitivity.md)"
     )
     _many_runs(sensitivity, "sensitivity", "store of runs, with indices and pictures beside them")
+    compare = add(
+        "compare",
+        "hold arms against each other on the same virtual patients, as a comparison file says",
+        "msc-dose-mouse --quick",
+        "mine.toml --out comparison",
+        "mine.toml --dry-run",
+    )
+    compare.add_argument(
+        "file",
+        type=filename,
+        metavar="FILE",
+        help="a comparison file (docs/comparisons.md), or a built-in one",
+    )
+    compare.add_argument("--quick", action="store_true", help="as the file says under [quick]: 3 patients")
+    _many_runs(compare, "comparison", "store of runs, with report, tables and pictures beside them")
     validate = add(
         "validate",
         "run published experiments and show simulated beside published",
@@ -115,6 +130,30 @@ def sensitivity(args: argparse.Namespace) -> int:
     return code
 
 
+def compare(args: argparse.Namespace) -> int:
+    """Do the runs of a comparison, or say what they would be; then say what the treatments do."""
+    from lobule.experiments.comparisons.comparison import read_comparison
+
+    _check_workers(args)
+    comparison = read_comparison(args.file, quick=args.quick)
+    code = _do_many(args, comparison.plan)
+    if args.dry_run or code not in (DONE, SOME_FAILED):
+        return code
+    from lobule.experiments.comparisons.conclusion import REPORT, conclude
+    from lobule.experiments.comparisons.words import lines
+    from lobule.experiments.sweeps.conduct import look
+    from lobule.experiments.sweeps.store import Store
+
+    store = Store(args.out)
+    if look(comparison.plan, store).todo:  # it was stopped
+        return code
+    findings = conclude(comparison, store)
+    for line in lines(comparison, findings):
+        print(line)
+    print(f"report: {store.shown / REPORT}")
+    return code
+
+
 def calibrate(args: argparse.Namespace) -> int:
     """Find the parameters with which the model agrees with published data."""
     from lobule.experiments.calibration import command
@@ -176,6 +215,7 @@ def validate(args: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sweep": sweep,
     "sensitivity": sensitivity,
+    "compare": compare,
     "validate": validate,
     "calibrate": calibrate,
 }

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.experiments.export.needed import library
-from lobule.experiments.sensitivities.study import BLOCKS, LEAST, At, Study
+from lobule.experiments.sensitivities.study import BLOCKS, LEAST, Study
+from lobule.experiments.sweeps.courses import At, reduced
 from lobule.experiments.sweeps.design import MORRIS_LEVELS
 from lobule.experiments.sweeps.finished import Run
 from lobule.experiments.sweeps.store import Store
@@ -78,19 +79,6 @@ def _read(run: Run, readouts: Mapping[str, At]) -> dict[str, float]:
     table = run.table(["hours", *readouts])
     hours = table["hours"].to_numpy()
     return {name: reduced(hours, table[name].to_numpy(), at) for name, at in readouts.items()}
-
-
-def reduced(hours: Array, values: Array, at: At) -> float:
-    """Return the end, highest value or mean over time of a series, times without a number left out."""
-    if at == "end":
-        return float(values[-1])
-    there = np.isfinite(values)
-    if not there.any():
-        return math.nan
-    if at == "max":
-        return float(values[there].max())
-    span = hours[there][-1] - hours[there][0]
-    return float(np.trapezoid(values[there], hours[there]) / span) if span else float(values[there][0])
 
 
 def chance_of(values: Array) -> Chance:

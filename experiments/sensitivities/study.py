@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.export.needed import library
+from lobule.experiments.sweeps.courses import ATS, At
 from lobule.experiments.sweeps.design import Axis, Point, Sampled, design, placed, trajectories
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import MOST_RUNS, CaseLike, make_plan
@@ -18,8 +19,6 @@ from lobule.readouts import READOUTS
 
 Method = Literal["morris", "sobol"]
 METHODS: tuple[Method, ...] = get_args(Method)
-At = Literal["end", "max", "mean"]
-ATS: tuple[At, ...] = get_args(At)
 LEAST = 2  # trajectories or base samples that an interval can be had from
 BLOCKS = {"morris": "trajectories", "sobol": "base samples"}
 

@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 
 from lobule.doses import Section
 from lobule.errors import InputError, shown
-from lobule.experiments.sensitivities.study import ATS, Method, Study, make_study
+from lobule.experiments.sensitivities.study import Method, Study, make_study
+from lobule.experiments.sweeps.courses import ATS
 from lobule.experiments.sweeps.design import Sampled
 from lobule.experiments.sweeps.sweepfile import (
     NAME,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from lobule.case import Case
 from lobule.doses import HOURS_PER_DAY, ToxinDose
 from lobule.experiments.evidence import Value
-
-Course = Mapping[str, NDArray[np.float64]]
-"""Recorded readouts of one run, ``hours`` and ``age_days`` among them."""
+from lobule.experiments.sweeps.courses import Course
 
 RESAMPLES = 400
 

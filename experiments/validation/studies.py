@@ -7,12 +7,10 @@ from typing import Any
 
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.evidence import Evidence, Value, data_sets, read_evidence
-from lobule.experiments.identity import run_id
+from lobule.experiments.sweeps.courses import ArmCourses
 from lobule.experiments.sweeps.design import Point
-from lobule.experiments.sweeps.finished import Run
-from lobule.experiments.sweeps.plan import Arm, Plan, replicate_seed
-from lobule.experiments.sweeps.store import Store
-from lobule.experiments.validation.measures import Course, Simulated, simulated
+from lobule.experiments.sweeps.plan import Arm, Plan
+from lobule.experiments.validation.measures import Simulated, simulated
 
 ROOT = 1
 """Root of the seeds of every validation."""
@@ -90,32 +88,8 @@ def study_plan(
     return Plan(name, arms, (), [Point((), None)], range(seeds), root)
 
 
-class Courses:
-    """The recorded readouts of the runs of a plan, read when asked for.
-
-    Parameters
-    ----------
-    store : Store
-        Where the runs are.
-    plan : Plan
-        Which runs there are.
-    """
-
-    def __init__(self, store: Store, plan: Plan) -> None:
-        self._store = store
-        self.cases = {arm.name: arm.case for arm in plan.arms}
-        seeds = [replicate_seed(plan.root, number) for number in plan.replicates]
-        self._runs = {arm.name: [run_id(arm.case, seed) for seed in seeds] for arm in plan.arms}
-        self._done, _ = store.state({run for runs in self._runs.values() for run in runs})
-        self._read: dict[str, Course] = {}
-
-    def of(self, arm: str, also: str | None = None) -> tuple[list[Course], list[Course]]:
-        """Return the courses of an arm and of another, of the seeds for which both are there."""
-        runs = self._runs[arm]
-        others = runs if also is None else self._runs[also]
-        there = [pair for pair in zip(runs, others, strict=True) if self._done.issuperset(pair)]
-        first = [self._course(run) for run, _ in there]
-        return first, [] if also is None else [self._course(other) for _, other in there]
+class Courses(ArmCourses):
+    """The recorded readouts of the runs of data sets, and what they say of published values."""
 
     def simulated(self, data_set: str, value: Value) -> Simulated:
         """Return what the runs say of a value of a data set."""
@@ -124,9 +98,3 @@ class Courses:
         against = None if value.against is None else arm_name(data_set, value.against)
         courses, control = self.of(arm, against)
         return simulated(value, self.cases[arm], courses, control)
-
-    def _course(self, run: str) -> Course:
-        if run not in self._read:
-            table = Run(self._store.folder(run)).table()
-            self._read[run] = {name: table[name].to_numpy().astype(float) for name in table.column_names}
-        return self._read[run]

@@ -1,0 +1,1 @@
+"""Arms held against each other on the same virtual patients."""
