@@ -16,7 +16,6 @@ from lobule.experiments import style
 from lobule.experiments.comparisons.figures import YEAR, YEARS_FROM
 from lobule.experiments.comparisons.statistics import half_width
 from lobule.experiments.sweeps.panels import (
-    COLOURS,
     MAIN,
     MOST_PANELS,
     Look,
@@ -30,6 +29,7 @@ from lobule.experiments.sweeps.panels import (
 from lobule.experiments.trials.findings import Analysis, Effect, Findings, Responders
 from lobule.experiments.trials.records import Patients
 from lobule.experiments.trials.trial import Trial
+from lobule.experiments.trials.words import group_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def forest_of_groups(trial: Trial, findings: Findings) -> Figure:
                 (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=style.TICK - 1,
                 color=style.MUTED,
             )  # fmt: skip
-        names = ["all patients" if level == "" else f"{name}: {level}" for name, level in rows]
+        names = [fill(group_in_words(name, level), 40) for name, level in rows]
         ax.set_yticks(range(len(rows)), names, fontsize=style.TICK)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         plain_ticks(ax)
@@ -153,7 +153,7 @@ def responder_bars(trial: Trial, rows: Sequence[Responders], words: str) -> Figu
             f"{found.count}/{found.n}", (x, 100 * found.ci_high), (0, 3), textcoords="offset points",
             ha="center", fontsize=style.TICK - 1, color=style.MUTED,
         )  # fmt: skip
-    names = ["all patients" if not level else fill(f"{name}: {level}", 16) for name, level in groups]
+    names = [fill(group_in_words(name, level), 18) for name, level in groups]
     ax.set_xticks(range(len(groups)), names)
     ax.set_ylim(0, 112)
     ax.set_yticks(range(0, 101, 20))
@@ -168,12 +168,10 @@ def power_curves(trial: Trial, findings: Findings) -> Figure:
     heading(figure, "Power of a parallel trial, primary endpoint")
     ax = figure.subplots()
     style.panel(ax, "", "patients in each of two arms", f"trials with p < {trial.file.power.alpha:g} (%)")
-    for y, words in ((80.0, "80 %"), (100 * trial.file.power.alpha, "level of the test")):
+    for y in (80.0, 100 * trial.file.power.alpha):
         ax.axhline(y, color=style.MUTED, linewidth=0.9, linestyle=":")
-        ax.annotate(
-            words, (1.0, y), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-            ha="right", fontsize=style.TICK, color=style.MUTED,
-        )  # fmt: skip
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
+        ax.annotate(f"{y:g} %", (1.01, y), **place, fontsize=style.TICK, color=style.MUTED)
     handles: dict[str, Any] = {}
     sizes: list[int] = []
     for curve in findings.power:

@@ -14,7 +14,7 @@ from lobule.experiments.comparisons.comparison import in_words
 from lobule.experiments.comparisons.findings import unit_of
 from lobule.experiments.comparisons.statistics import paired
 from lobule.experiments.sweeps.courses import Array, Course
-from lobule.experiments.trials.records import Patients, Screened, value_of
+from lobule.experiments.trials.records import Patients, Screened, carried_forward, value_of
 from lobule.experiments.trials.statistics import (
     Power,
     Share,
@@ -25,7 +25,7 @@ from lobule.experiments.trials.statistics import (
     wilson,
 )
 from lobule.experiments.trials.trial import Trial
-from lobule.experiments.trials.trialfile import Responder, TrialEndpoint
+from lobule.experiments.trials.trialfile import TrialEndpoint
 
 Analysis = Literal["intention to treat", "complete cases", "followed up", "counterfactual"]
 EVERYONE = "all"
@@ -256,8 +256,6 @@ def _power(look: Reader) -> Iterator[PowerCurve]:
 
 def pool(look: Reader, endpoint: Endpoint, arm: str) -> Array:
     """Return what a trial would see of every patient in an arm, those who leave as they were last seen."""
-    from lobule.experiments.trials.records import carried_forward
-
     found = []
     for patient in look.patients.included:
         course = look.patients.course(arm, patient)

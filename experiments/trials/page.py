@@ -32,15 +32,21 @@ from lobule.experiments.trials.findings import Effect, Findings, criterion_in_wo
 from lobule.experiments.trials.flowchart import draw_flow
 from lobule.experiments.trials.records import Patients, Screened, at_day
 from lobule.experiments.trials.trial import Trial
-from lobule.experiments.trials.words import p_in_words, power_in_words, responder_in_words, share_in_words
+from lobule.experiments.trials.words import (
+    group_in_words,
+    p_in_words,
+    power_in_words,
+    responder_in_words,
+    share_in_words,
+)
 from lobule.experiments.webpage import picture, table, write_page
 
 CAVEAT = (
-    "Virtual patients are no patients, and this is no trial. What is shown follows from the rules and numbers "
-    "of a model, some of them assumed; it says nothing of effects that the model does not have. Intervals and "
-    "p values are those of chance and of the spread between virtual patients, which the file assumes; they do "
-    "not hold the error of the model, and more virtual patients make them as narrow as one likes. See "
-    "docs/limits.md."
+    "Virtual patients are no patients, and this is no trial. What is shown follows from the rules and "
+    "numbers of a model, some of them assumed; it says nothing of effects that the model does not have. "
+    "Intervals and p values are those of chance and of the spread between virtual patients, which the file "
+    "assumes; they do not hold the error of the model, and more virtual patients make them as narrow as one "
+    "likes. See docs/limits.md."
 )
 BASELINE = (
     "lic_mg_per_g",
@@ -213,7 +219,7 @@ def _effects(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]:
         e for e in findings.effects if e.level and e.analysis in ("intention to treat", "counterfactual")
     ]
     if groups:
-        rows = [(f"{e.subgroup}: {e.level}", *_row(e)[1:]) for e in groups]
+        rows = [(group_in_words(e.subgroup, e.level), *_row(e)[1:]) for e in groups]
         yield f"<details><summary>Subgroups</summary>{table(('Group', *HEADER[1:]), rows)}</details>"
 
 
@@ -242,7 +248,7 @@ def _responders(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]
         responder_bars(trial, findings.responders, words), folder, "responders", "Responders by arm"
     )
     rows = [
-        (f"{row.subgroup}: {row.level}" if row.level else "all", row.arm, share_in_words(row.found))
+        (group_in_words(row.subgroup, row.level), row.arm, share_in_words(row.found))
         for row in findings.responders
     ]
     yield table(("Group", "Arm", "Responders [95 %, Wilson]"), rows)

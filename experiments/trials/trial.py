@@ -79,7 +79,7 @@ class Trial:
         return replicate_seed(self.file.seed, patient)
 
     def screening(self) -> Plan | None:
-        """Return the plan of the screening: the base case up to the last visit; None where all are included."""
+        """Return the plan of the screening, up to its last visit; None where everyone is included."""
         if not self.file.inclusion:
             return None
         days = max(criterion.at_day for criterion in self.file.inclusion)
@@ -217,7 +217,7 @@ def _check_key(group: Subgroup, base: Case, at: str) -> None:
 def _endpoints(
     table: TrialFile, end: float, quick: bool
 ) -> tuple[tuple[TrialEndpoint, ...], tuple[str, ...]]:
-    """Return the endpoints, the primary one first; one after the end is refused, but left out of a quick look."""
+    """Return the endpoints, the primary first; one after the end is refused, or left out of a quick look."""
     kept, notes = [], []
     entries = [(f"endpoints.{i}", entry) for i, entry in enumerate(table.endpoints)]
     first = next((i for i, (_, entry) in enumerate(entries) if entry.primary), 0)

@@ -69,8 +69,8 @@ class TrialArm(Section):
     name: str = Field(pattern=NAME)
     """Name, as in figures and tables."""
     add: Annotated[tuple[Treatment, ...], Field(strict=False)] = ()
-    """Treatments given beside those of the base case; they end with a drop-out. A share of the visits is missed
-    with `missed_percent` of a treatment."""
+    """Treatments given beside those of the base case; they end with a drop-out. A treatment with
+    `missed_percent` misses that share of its visits."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Further changes of the case by dotted key: `cohort.treatments.1.cells_per_kg` draws the dose of the
     second treatment, those of the base case counted first."""
@@ -183,13 +183,13 @@ class TrialFile(Section):
     patients: int = Field(default=100, ge=1, le=100_000)
     """Patients screened, each a seed."""
     design: Design = "parallel"
-    """parallel: each included patient in one arm; counterfactual: each in every arm, and a parallel trial drawn
-    from them."""
+    """parallel: each included patient in one arm; counterfactual: each in every arm, and a parallel trial
+    drawn from them."""
     control: str | None = None
     """Arm that all others are held against; the first when absent."""
     baseline_day: Day | None = None
-    """Day from which changes are counted and drop-out is possible; that of the first treatment that an arm adds
-    when absent."""
+    """Day from which changes are counted and drop-out is possible; that of the first treatment that an arm
+    adds when absent."""
     drop_out_percent_per_year: float = Field(default=0.0, ge=0, lt=100)
     """Share of the patients that leave within a year after the baseline (%), at a constant rate."""
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from lobule.experiments.trials.findings import Effect, Findings, PowerCurve
 from lobule.experiments.trials.records import Screened
 from lobule.experiments.trials.statistics import RESAMPLES, Share
 from lobule.experiments.trials.trial import Trial
+from lobule.readouts import READOUTS
 
 
 def share_in_words(found: Share) -> str:
@@ -36,6 +37,16 @@ def effect_in_words(effect: Effect) -> str:
     found = interval(effect.difference, effect.ci_low, effect.ci_high, 3)
     p = p_in_words(effect.p)
     return f"{found}{f', {p}' if p else ''}"
+
+
+def group_in_words(name: str, level: str) -> str:
+    """Return a group of patients, such as ``"body weight: below 21 g"`` or ``"sex: male"``."""
+    if not level:
+        return "all patients"
+    if name not in READOUTS:
+        return f"{name.rsplit('.', 1)[-1].replace('_', ' ')}: {level}"
+    unit, meaning = READOUTS[name]
+    return f"{meaning}: {level} {unit_text(unit)}".rstrip()
 
 
 def responder_in_words(trial: Trial) -> str:
