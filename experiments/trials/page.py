@@ -194,8 +194,9 @@ def _effects(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]:
         unit = unit_text(unit_of(primary.readout))
         least = f" by more than {primary.least_benefit:g} {unit}" if primary.least_benefit else ""
         yield _text(
-            f"Better off in {benefit.arm} than in {trial.control} ({primary.better} {primary.readout}{least}): "
-            f"{share_in_words(benefit.found)}. Nobody could see this in a real trial."
+            f"Better off in {benefit.arm} than in {trial.control} "
+            f"({primary.better} {primary.readout}{least}): {share_in_words(benefit.found)}. "
+            "Nobody could see this in a real trial."
         )
     yield picture(forest_of_endpoints(trial, findings), folder, "endpoints", "All endpoints, by analysis")
     yield table(HEADER, [_row(effect) for effect in findings.effects if not effect.level])
