@@ -1,4 +1,4 @@
-"""What people do with the lobule: run, sweep, compare, calibrate, look.
+"""What people do with the lobule: run, sweep, compare, try, calibrate, look.
 
 >>> from lobule.experiments import run, sweep
 >>> results = sweep("hfe-mouse", {"subject.age_days": [21, 42]}, seeds=range(4), days=7)  # doctest: +SKIP
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lobule.experiments.scripting import load_results, run, sweep
     from lobule.experiments.sensitivities.scripting import sensitivity
     from lobule.experiments.sweeps.design import latin_hypercube, morris, sobol
+    from lobule.experiments.trials.scripting import trial
 
 __all__ = [
     "collect",
@@ -32,12 +33,14 @@ __all__ = [
     "sensitivity",
     "sobol",
     "sweep",
+    "trial",
 ]
 
 _HOMES = {
     "collect": "lobule.experiments.export.collect",
     "compare": "lobule.experiments.comparisons.scripting",
     "sensitivity": "lobule.experiments.sensitivities.scripting",
+    "trial": "lobule.experiments.trials.scripting",
     **dict.fromkeys(("run", "sweep", "load_results"), "lobule.experiments.scripting"),
     **dict.fromkeys(("latin_hypercube", "sobol", "morris"), "lobule.experiments.sweeps.design"),
 }

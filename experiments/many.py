@@ -56,6 +56,18 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     compare.add_argument("--quick", action="store_true", help="as the file says under [quick]: 3 patients")
     _many_runs(compare, "comparison", "store of runs, with report, tables and pictures beside them")
+    trial = add(
+        "trial",
+        "conduct a virtual trial, from screening to the report, as a trial file says",
+        "phase2-msc-hfe --quick",
+        "mine.toml --out trial",
+        "mine.toml --dry-run",
+    )
+    trial.add_argument(
+        "file", type=filename, metavar="FILE", help="a trial file (docs/trials.md), or a built-in one"
+    )
+    trial.add_argument("--quick", action="store_true", help="as the file says under [quick]: fewer patients")
+    _many_runs(trial, "trial", "store of runs, with report, tables and pictures beside them")
     validate = add(
         "validate",
         "run published experiments and show simulated beside published",
@@ -154,6 +166,37 @@ def compare(args: argparse.Namespace) -> int:
     return code
 
 
+def trial(args: argparse.Namespace) -> int:
+    """Screen, randomise and treat virtual patients, or say what that would be; then say what was found."""
+    from lobule.experiments.sweeps.conduct import look
+    from lobule.experiments.sweeps.store import Store
+    from lobule.experiments.trials.conclusion import REPORT, conclude, included_of
+    from lobule.experiments.trials.trial import read_trial
+    from lobule.experiments.trials.words import lines
+
+    _check_workers(args)
+    trial, store = read_trial(args.file, quick=args.quick), Store(args.out)
+    if (screening := trial.screening()) is not None:
+        code = _do_many(args, screening)
+        if code not in (DONE, SOME_FAILED):
+            return code
+        if look(screening, store).todo:
+            if args.dry_run:
+                print("then, if all of them are included:")
+                return _do_many(args, trial.plan(range(trial.patients)))
+            return code  # it was stopped
+    found = included_of(trial, store)
+    plan = trial.plan(found.included)
+    code = max(_do_many(args, plan), SOME_FAILED if found.missing else DONE)
+    if args.dry_run or code not in (DONE, SOME_FAILED) or look(plan, store).todo:
+        return code
+    concluded = conclude(trial, store, found, plan)
+    for line in lines(trial, concluded.findings, found):
+        print(line)
+    print(f"report: {store.shown / REPORT}")
+    return code
+
+
 def calibrate(args: argparse.Namespace) -> int:
     """Find the parameters with which the model agrees with published data."""
     from lobule.experiments.calibration import command
@@ -216,6 +259,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sweep": sweep,
     "sensitivity": sensitivity,
     "compare": compare,
+    "trial": trial,
     "validate": validate,
     "calibrate": calibrate,
 }

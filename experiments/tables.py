@@ -27,6 +27,7 @@ from lobule.experiments.sweeps.sweepfile import (
     SamplesTable,
     SweepFile,
 )
+from lobule.experiments.trials.reference import trial_file_page
 from lobule.experiments.validation.catalogue import evidence_page
 from lobule.fields import SPECIES as FIELD_SPECIES
 from lobule.ledger import BODY_POOLS, LIVER_POOLS, SINKS, SOURCES
@@ -296,6 +297,7 @@ PAGES = {
     "evidence.md": lambda: evidence_page(WRITTEN),
     "sensitivity-file.md": sensitivity_file_page,
     "compare-file.md": lambda: compare_file_page(WRITTEN),
+    "trial-file.md": lambda: trial_file_page(WRITTEN),
 }
 
 

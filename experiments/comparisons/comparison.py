@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lobule.case import Case, load_case
-from lobule.doses import HOURS_PER_DAY
+from lobule.doses import HOURS_PER_DAY, Treatment
 from lobule.errors import InputError
 from lobule.experiments.comparisons.comparefile import (
     CompareArm,
@@ -114,7 +114,7 @@ def _made(path: Path, table: CompareFile, quick: bool) -> Comparison:
     shown_days = sorted({*base.record.snapshot_days, *(day for day in kept["picture_days"] if day < end)})
     base = load_case(base, {"record.snapshot_days": shown_days})
     arms = {arm.name: arm for arm in table.arms}
-    given = {name: _changes(base, arm, path) for name, arm in arms.items()}
+    given = {name: changes_of(base, arm.add, arm.settings, path) for name, arm in arms.items()}
     plan = make_plan(
         table.name or path.stem, [base], {}, range(patients), arms=given, root=table.seed, label=str(path)
     )
@@ -148,15 +148,17 @@ def _within(table: CompareFile, end: float, quick: bool) -> tuple[dict[str, Any]
     return kept, tuple(notes)
 
 
-def _changes(base: Case, arm: CompareArm, path: Path) -> dict[str, Any]:
+def changes_of(
+    base: Case, add: Sequence[Treatment], settings: Mapping[str, Any], path: Path
+) -> dict[str, Any]:
     """Return what an arm changes of the base case."""
     changes: dict[str, Any] = {}
-    if arm.add:
-        given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *arm.add)]
+    if add:
+        given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *add)]
         drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
         changes = {"treatments": given}
         changes |= {f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()}
-    return changes | settings_in(arm.settings, path)
+    return changes | settings_in(settings, path)
 
 
 def measured(endpoint: Endpoint, course: Course, branch_day: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -58,6 +58,8 @@ class Plan:
         Length of all runs instead of their case's.
     label : str
         What messages about a wrong value begin with: the name of the sweep file, say.
+    only : collection of (int, int), optional
+        Runs there are, by the number of the arm and that of the replicate; all of them unless given.
 
     Notes
     -----
@@ -76,10 +78,12 @@ class Plan:
         root: int,
         days: float | None = None,
         label: str = "",
+        only: Collection[tuple[int, int]] | None = None,
     ) -> None:
         self.name, self.arms, self.keys, self.label = name, tuple(arms), tuple(keys), label
         self.points, self.replicates = list(points), tuple(replicates)
         self.root, self.days = root, days
+        self.only = None if only is None else frozenset(only)
         self._has_doses = any(key.startswith("treatments.") for key in self.keys)
         self._applies = [[applies(arm.case, key) for key in keys] for arm in self.arms]
         self._draws = any(arm.case.cohort for arm in self.arms)
@@ -101,15 +105,18 @@ class Plan:
 
     def _made(self) -> list[PlannedRun]:
         places: dict[tuple[str, int | None], tuple[int, int]] = {}
+        alike: dict[tuple[str, int | None], set[int]] = {}
         for number, point in enumerate(self.points):
             for arm in range(len(self.arms)):
                 case = case_hash(self._resolved(arm, number))
                 places.setdefault((case, point.sample), (arm, number))
+                alike.setdefault((case, point.sample), set()).add(arm)
         seeds = [replicate_seed(self.root, number) for number in self.replicates]
         return [
             PlannedRun(self._name(case, arm, point, seed), arm, point, number, seed, sample)
             for number, seed in zip(self.replicates, seeds, strict=True)
             for (case, sample), (arm, point) in places.items()
+            if self.only is None or any((one, number) in self.only for one in alike[case, sample])
         ]
 
     def _name(self, case: str, arm: int, point: int, seed: int) -> str:
@@ -166,6 +173,7 @@ class Plan:
             "replicates": list(self.replicates),
             "root": self.root,
             "days": self.days,
+            **({} if self.only is None else {"only": sorted(map(list, self.only))}),
         }
 
     @property
@@ -194,7 +202,9 @@ class Plan:
             raise ValueError(f"format {data['format']}")
         arms = [Arm(arm["name"], Case.from_json(json.dumps(arm["case"]))) for arm in data["arms"]]
         points = [Point(tuple(values), sample) for values, sample in data["points"]]
-        plan = cls(data["name"], arms, data["keys"], points, data["replicates"], data["root"], data["days"])
+        only = None if "only" not in data else [(arm, number) for arm, number in data["only"]]
+        about = (data["name"], arms, data["keys"], points, data["replicates"], data["root"], data["days"])
+        plan = cls(*about, only=only)
         plan._rows = [PlannedRun(*run) for run in data["runs"]]
         plan.code = str(data["code"])
         return plan

@@ -20,10 +20,12 @@ Pair = tuple[int, int]
 def shared_hours(plan: Plan) -> dict[Pair, float]:
     """Return until when (h) the cases of a plan share their past, by arm and point.
 
-    Those that share none are left out. Cases share it that differ in nothing but treatments, until the first
-    of those that not all have.
+    Those that share none are left out, as where no two runs have a seed in common. Cases share it that
+    differ in nothing but treatments, until the first of those that not all have.
     """
     if len(plan.arms) == 1 and not any(key.startswith("treatments.") for key in plan.keys):
+        return {}
+    if len({run.seed for run in plan.rows}) == len(plan.rows):
         return {}
     groups: dict[str, list[Pair]] = defaultdict(list)
     pairs = dict.fromkeys((run.arm, run.point) for run in plan.rows)

@@ -1,0 +1,1 @@
+"""Virtual trials: patients screened, randomised, treated, followed, analysed."""

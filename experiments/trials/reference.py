@@ -1,0 +1,47 @@
+"""The page of the keys of a trial file."""
+
+from __future__ import annotations
+
+from lobule.experiments.markdown import keys_of, markdown
+from lobule.experiments.sweeps.sweepfile import RecordTable
+from lobule.experiments.trials.trialfile import (
+    Criterion,
+    PowerTable,
+    QuickTrial,
+    Responder,
+    Subgroup,
+    TrialArm,
+    TrialEndpoint,
+    TrialFile,
+    builtin_trials,
+)
+
+INTRO = """\
+A trial is one TOML file: a base case, a cohort, who is included, arms, endpoints. What comes of it and how to
+read that is in [trials.md](trials.md); `lobule trial FILE --dry-run` prints what a file amounts to. Built-in
+trials, whose names `lobule trial` takes in place of a file:
+"""
+
+
+def trial_file_page(written: str) -> str:
+    """Return the page of every key of the trial file; `written` says how it was made."""
+    lines = ["# The trial file", "", written, "", INTRO]
+    lines += markdown(
+        ("trial", "what it is"), ((f"`{name}`", title) for name, title in builtin_trials().items())
+    )
+    lines += ["## Top level", "", *keys_of(TrialFile)]
+    for name, table in (
+        ("[record]", RecordTable),
+        ("[[inclusion]]", Criterion),
+        ("[[arms]]", TrialArm),
+        ("[[endpoints]]", TrialEndpoint),
+        ("[responder]", Responder),
+        ("[[subgroups]]", Subgroup),
+        ("[power]", PowerTable),
+        ("[quick]", QuickTrial),
+    ):
+        meaning = str(TrialArm.model_fields["add"].description).replace("\n", " ")
+        add = f"| `add` | list of [treatments](case-file.md#treatments) |  | {' '.join(meaning.split())} |"
+        keys = [add if line.startswith("| `add` |") else line for line in keys_of(table)]
+        lines += [f"## {name}", "", (table.__doc__ or "").split("\n")[0], "", *keys]
+    return "\n".join(lines)
