@@ -75,6 +75,7 @@ BEHAVIOURS: dict[str, tuple[str, float | str]] = {
     "back_to_m1": ("1/h", 0.0),
     "tnf_secretion": ("ag/h", "tnf_m1"),
     "il10_secretion": ("ag/h", "il10_m2"),
+    "iron_release": ("fold", 1.0),
 }
 MONOCYTE_BEHAVIOURS: dict[str, tuple[str, float | str]] = {"recruitment": ("1/h", 0.0)}
 
@@ -89,7 +90,7 @@ class Macrophage(Cell):
 
 
 @kernel
-def recycle(dt, p, ferroportin, gained, iron, stored, released):  # type: ignore[no-untyped-def]
+def recycle(dt, p, ferroportin, gained, b_release, iron, stored, released):  # type: ignore[no-untyped-def]
     """Add the iron of engulfed red cells to each cell, store what is too much and release iron to plasma.
 
     Parameters
@@ -98,6 +99,8 @@ def recycle(dt, p, ferroportin, gained, iron, stored, released):  # type: ignore
         Ferroportin under hepcidin, 1 in health.
     gained : float
         Iron that each cell takes up in the step, fmol.
+    b_release : ndarray, shape (n,)
+        Factor on the release of iron in passing.
     iron, stored : ndarray, shape (n,)
         All iron of the cell, and the part in slow stores, fmol.
     released : ndarray, shape (n,)
@@ -113,10 +116,11 @@ def recycle(dt, p, ferroportin, gained, iron, stored, released):  # type: ignore
         full = iron[i] + gained
         # implicit, first as if nothing were stored
         supply = full - stored[i] + back * stored[i]
-        passing = supply / (1.0 + out)
+        leaving = out * b_release[i]
+        passing = supply / (1.0 + leaving)
         if passing > p.store_threshold:
-            passing = (supply + put * p.store_threshold) / (1.0 + out + put)
-        released[i] = out * passing
+            passing = (supply + put * p.store_threshold) / (1.0 + leaving + put)
+        released[i] = leaving * passing
         iron[i] = full - released[i]
         stored[i] = max(0.0, iron[i] - passing)
 

@@ -14,6 +14,9 @@ ACTIVATED, MYOFIBROBLAST, LAST_STAGE = 1, 8, 14
 COLUMNS = {
     "stage": Column("int8", "-", 0, "0 quiescent, 1-7 activated, 8-14 myofibroblast"),
     "primed": Column("uint8", "-", 0, "1 when the cell was a myofibroblast before: it wakes faster"),
+    "from_msc": Column(
+        "uint8", "-", 0, "1 when it, or the cell it descends from, was a mesenchymal stem cell"
+    ),
     "drive": Column("float64", "-", 0.0, "activating drive the cell last felt"),
 }
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lobule.case import Case
+from lobule.cellproducts import CellProduct, Product
 from lobule.cohort import drawn_values
 from lobule.distributions import in_words
 from lobule.doses import (
+    HOURS_PER_DAY,
     LARGEST_TOXIN,
     AlcoholChange,
     ChelatorDose,
@@ -26,6 +28,7 @@ from lobule.doses import (
 )
 from lobule.errors import shown
 from lobule.experiments.evidence import Value, read_evidence
+from lobule.schedule import conditions, demanded
 from lobule.sections import CROSS_LINKED_PERCENT, Tissue
 
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ LABELS = {
     "ccl2_secretion": "CCL2 secretion",
     "tnf_secretion": "TNF-a secretion",
     "il10_secretion": "IL-10 secretion",
+    "iron_release": "release of iron",
 }
 
 
@@ -97,8 +101,9 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             primed = "primed " if dose.primed else ""
             source = dose.source.replace("-", " ")
             what = f"{_short(dose)} {primed}{source} mesenchymal stem cells {ROUTES[dose.route]}"
+            what += _of_cells(dose) + _of_lot(dose)
         case EVDose():
-            what = f"{_short(dose)} extracellular vesicles {ROUTES[dose.route]}"
+            what = f"{_short(dose)} extracellular vesicles {ROUTES[dose.route]}{_of_lot(dose)}"
         case Phlebotomy():
             limit = f"unless haemoglobin is below {dose.minimum_haemoglobin_g_per_dl:g} g/dL"
             if dose.minimum_ferritin_ug_per_l is not None:
@@ -124,11 +129,57 @@ def dose_in_words(dose: Treatment, end_hours: float) -> str:
             what = what if activity else f"no {dose.cause} hepatitis from then on"
         case Hepatectomy():
             what = f"{100.0 * dose.share:g} % of the liver cut off"
+    what = "; ".join([what, *_course(dose)])
     if dose.every_days is None:
         return f"day {dose.day:g}: {what}"
-    times = len(dose.due_hours(end_hours))
-    last = dose.day + (times - 1) * dose.every_days
-    return f"day {dose.day:g} to {last:g}, every {count(dose.every_days, 'day')} ({times} times): {what}"
+    due = dose.due_hours(end_hours)
+    cycle = (
+        "" if dose.on_days is None else f" for {dose.on_days:g} of {dose.on_days + (dose.off_days or 0.0):g}"
+    )
+    every = f"every {count(dose.every_days, 'day')}{cycle}"
+    return f"day {dose.day:g} to {due[-1] / HOURS_PER_DAY:g}, {every} ({len(due)} times): {what}"
+
+
+def _course(dose: Treatment) -> Iterator[str]:
+    """Yield what a course depends on."""
+    words = {
+        "start_when": "not before",
+        "stop_when": "until",
+        "resume_when": "again from",
+        "hold_when": "not at",
+    }
+    if dose.doses is not None:
+        yield f"at most {count(dose.doses, 'dose')}"
+    for key, condition in conditions(dose).items():
+        yield f"{words[key]} {demanded(condition)}"
+    if dose.missed_percent:
+        yield f"{dose.missed_percent:g}% of the visits missed"
+    if isinstance(dose, ChelatorDose) and dose.stop_on_event is not None:
+        yield f"{'ended' if dose.stop_on_event else 'not ended'} by an adverse event"
+
+
+def _of_cells(dose: CellProduct) -> str:
+    """Return what is said of the cells of a dose, but for what is usual."""
+    said = {
+        "in one depot": dose.depot,
+        "autologous": dose.donor == "autologous",
+        f"{100.0 * dose.viability:g} % of them alive": dose.viability < 1.0,
+        f"passage {dose.passage or 0.0:g}": dose.passage is not None,
+        f"{dose.size_um or 0.0:g} um wide, which plug sinusoids": dose.size_um is not None,
+        f"engineered for {', '.join(dose.engineered)}": bool(dose.engineered),
+    }
+    return "".join(f", {words}" for words, is_so in said.items() if is_so)
+
+
+def _of_lot(dose: Product) -> str:
+    """Return what is said of the lot of a dose."""
+    said = {
+        f"lot {dose.lot}": bool(dose.lot),
+        f"potency {dose.potency:g}": dose.potency != 1.0,
+        f"lots vary by a factor of exp({dose.potency_log_sd:g})": dose.potency_log_sd > 0.0,
+        f"not given below a potency of {dose.release_potency:g}": dose.release_potency > 0.0,
+    }
+    return "".join(f", {words}" for words, is_so in said.items() if is_so)
 
 
 def _each_kg(dose: WeighedDose) -> str:

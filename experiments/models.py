@@ -29,7 +29,7 @@ def load_model(path: Path | IO[bytes], name: str = "") -> Lobule:
     Raises
     ------
     InputError
-        If the file is missing, damaged, no snapshot, or of a newer format.
+        If the file is missing, damaged, no snapshot, or of another format.
     """
     case, seed, state = snapshot.read(path, name)
     model = build_model(case, seed)

@@ -117,6 +117,7 @@ def report(folder: Path) -> Iterator[str]:
             start = f"  {row.readout}, {row.when}:"
             published = f"published {row.published}, {row.source}"
             yield f"{start:58} {row.simulated:8.4g}   {published}{away}"
+    yield from (f"note: {note}" for note in summary["notes"])
     yield f"run folder: {folder}"
     if (folder / "figures").is_dir():
         yield f"pictures:   {folder / 'figures'}"

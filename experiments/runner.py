@@ -225,6 +225,7 @@ class _Run:
         if model.case.record.final_snapshot:
             model.save(folder / "snapshots" / FINAL)
         readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
+        notes = model.notes()
         _write_json(
             folder / SUMMARY,
             {
@@ -234,6 +235,7 @@ class _Run:
                     model.case, {k: series[k].to_numpy() for k in series.column_names}
                 ),
                 "events": model.log,
+                "notes": notes,
             },
         )
         if draw:  # from the manifest of the checkpoint just made
@@ -241,7 +243,7 @@ class _Run:
 
             draw_run(folder)
         remove_partial(folder)
-        self.write_manifest("done", files=sealed_files(folder))
+        self.write_manifest("done", notes=notes, files=sealed_files(folder))
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         return folder

@@ -16,6 +16,7 @@ from lobule.agents.table import COMMON
 from lobule.case import Case, builtin_cases
 from lobule.doses import Dose
 from lobule.experiments.calibration.page import calibration_page
+from lobule.experiments.comparisons.reference import compare_file_page
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
 from lobule.experiments.sensitivities.studyfile import SensitivityFile
 from lobule.experiments.sweeps.sweepfile import (
@@ -294,6 +295,7 @@ PAGES = {
     "calibration-file.md": lambda: calibration_page(WRITTEN),
     "evidence.md": lambda: evidence_page(WRITTEN),
     "sensitivity-file.md": sensitivity_file_page,
+    "compare-file.md": lambda: compare_file_page(WRITTEN),
 }
 
 

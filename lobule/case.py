@@ -23,6 +23,7 @@ from lobule.distributions import Distribution, Value
 from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS, Section, Treatment
 from lobule.errors import InputError, nearest, shown
 from lobule.plausibility import check_map, check_scar, check_times
+from lobule.schedule import Visit, visits_of
 from lobule.sections import Clock, Diet, Record, Start, Subject, Tissue
 from lobule.settings import apply_settings, check_parameter, checked_rules, flatten
 from lobule.tissue_map import with_map, without_displaced
@@ -119,7 +120,7 @@ class Case(Section):
         return self.clock.end_hours
 
     def events(self) -> list[tuple[float, Treatment]]:
-        """Return every dose with the hour it is given, in order of time.
+        """Return every dose with the hour it is due, in order of time; its conditions may still forbid it.
 
         Returns
         -------
@@ -127,12 +128,11 @@ class Case(Section):
             Hours since the start, and the dose. A dose is given at the start of the first step at or after
             its time; one due when the run ends is not given. Doses of one hour keep the order of the file.
         """
-        due = [
-            (self.clock.step_start(hours), dose)
-            for dose in self.treatments
-            for hours in dose.due_hours(self.end_hours)
-        ]
-        return sorted((event for event in due if event[0] < self.end_hours), key=lambda event: event[0])
+        return [(visit.hours, visit.dose) for visit in self.visits()]
+
+    def visits(self) -> list[Visit]:
+        """Return the same as visits, each with its course and its number in it."""
+        return visits_of(self.treatments, self.clock.step_start, self.end_hours)
 
     def to_toml(self) -> str:
         """Return the case as a case file; reading it back gives an equal case."""

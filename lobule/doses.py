@@ -1,14 +1,19 @@
 """What a case file may prescribe: the treatments, the toxins and their schedules.
 
-These are declarations only; `lobule.treatments` carries them out.
+These are declarations only; `lobule.courses` holds the visits and `lobule.treatments` carries the doses out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lobule.cellproducts import CellProduct, Product
+from lobule.schedule import check_condition, check_schedule
+from lobule.strict import Section
 
 HOURS_PER_DAY = 24.0
 TOLERANCE_HOURS = 1e-6
@@ -26,42 +31,67 @@ LARGEST_TOXIN = {"ccl4": ("mL/kg", 5.0), "thioacetamide": ("mg/kg", 1000.0)}
 GRAMS_PER_KG = 1000.0
 
 
-class Section(BaseModel):
-    """A table of the case file: unknown keys, wrong types, NaN and infinities are refused."""
+class Condition(Section):
+    """A readout above or below a value, as it is when a visit is due."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    readout: str
+    """Name of a readout, such as "ferritin_ug_per_l"."""
+    above: float | None = None
+    """Met while the readout is above this, in its unit; this or `below`."""
+    below: float | None = None
+    """Met while the readout is below this."""
+
+    @model_validator(mode="after")
+    def _is_one_condition(self) -> Self:
+        check_condition(self)
+        return self
 
 
 class Dose(Section):
-    """When something is given: once on `day`, or every `every_days` from `day` to `until_day`."""
+    """When something is given: on `day`, or at visits every `every_days`, where their conditions allow it."""
 
     day: float = Field(ge=0, le=100_000)
-    """Days since the start of the run; the first dose of a schedule."""
+    """Days since the start of the run; the first visit of a schedule."""
     every_days: float | None = Field(default=None, ge=1 / HOURS_PER_DAY, le=100_000)
-    """Days between the doses of a schedule."""
+    """Days between the visits of a schedule."""
     until_day: float | None = Field(default=None, ge=0, le=100_000)
     """Last day of the schedule, inclusive; the end of the run when absent."""
+    on_days: float | None = Field(default=None, ge=1 / HOURS_PER_DAY, le=100_000)
+    """Days of a cycle with visits, the first of them at its start; the first cycle begins on `day`."""
+    off_days: float | None = Field(default=None, ge=1 / HOURS_PER_DAY, le=100_000)
+    """Days of a cycle without visits, after these."""
+    doses: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Most doses that are given; those held or missed do not count."""
+    start_when: Condition | None = None
+    """Nothing is given before the first visit at which this is met."""
+    stop_when: Condition | None = None
+    """The course ends at the first visit at which this is met, without a dose."""
+    resume_when: Condition | None = None
+    """A course that has ended goes on from the visit at which this is met, and `stop_when` is not."""
+    hold_when: Condition | None = None
+    """A visit at which this is met passes without a dose."""
+    missed_percent: float = Field(default=0.0, ge=0, le=100)
+    """Share of the visits that are missed, by chance (%); the same in all arms with this treatment."""
 
     @model_validator(mode="after")
-    def _schedule_is_whole(self) -> Self:
-        if self.until_day is not None and self.every_days is None:
-            raise ValueError("until_day without every_days -> a schedule needs both; or remove until_day")
-        if self.until_day is not None and self.until_day < self.day:
-            raise ValueError(f"until_day = {self.until_day:g} is before day = {self.day:g}")
+    def _schedule_is_possible(self) -> Self:
+        check_schedule(self)
         return self
 
     def due_hours(self, end_hours: float) -> list[float]:
-        """Return the hours since the start at which doses are due, all before `end_hours`."""
+        """Return the hours since the start at which visits are due, all before `end_hours`."""
         first = self.day * HOURS_PER_DAY
         if self.every_days is None:
             return [first] if first < end_hours - TOLERANCE_HOURS else []
         last = end_hours if self.until_day is None else min(end_hours, self.until_day * HOURS_PER_DAY)
         interval = self.every_days * HOURS_PER_DAY
-        count = int((last - first + TOLERANCE_HOURS) // interval) + 1
-        due = [first + i * interval for i in range(max(count, 0))]
-        return [hour for hour in due if hour < end_hours - TOLERANCE_HOURS]
+        each, cycles, cycle = int((last - first + TOLERANCE_HOURS) // interval) + 1, 1, 0.0
+        if self.on_days is not None and self.off_days is not None:
+            cycle = (self.on_days + self.off_days) * HOURS_PER_DAY
+            cycles = int((last - first + TOLERANCE_HOURS) // cycle) + 1
+            each = min(each, math.ceil((self.on_days * HOURS_PER_DAY - TOLERANCE_HOURS) / interval))
+        due = [first + c * cycle + i * interval for c in range(cycles) for i in range(each)]
+        return [h for h in due if h <= last + TOLERANCE_HOURS and h < end_hours - TOLERANCE_HOURS]
 
 
 class WeighedDose(Dose):
@@ -98,15 +128,13 @@ class WeighedDose(Dose):
         return self.stated if self.is_per_kg else self.stated * GRAMS_PER_KG / body_weight
 
 
-class MSCDose(WeighedDose):
-    """Mesenchymal stem cells."""
-
+class _Cells(WeighedDose):
     whole, per_kg = "cells", "cells_per_kg"
     kind: Literal["msc"]
     cells: float | None = Field(default=None, ge=0, le=1e12)
-    """Viable cells given; this or `cells_per_kg`."""
+    """Cells given, all alive unless `viability` says otherwise; this or `cells_per_kg`."""
     cells_per_kg: float | None = Field(default=None, ge=0, le=1e10)
-    """Viable cells per kg of body weight."""
+    """Cells per kg of body weight."""
     route: Literal["intraportal", "hepatic-artery", "intravenous", "intrahepatic"]
     """Way in; it decides how many reach the liver alive."""
     source: Literal["bone-marrow", "adipose", "umbilical-cord"] = "bone-marrow"
@@ -115,9 +143,17 @@ class MSCDose(WeighedDose):
     """Licensed with inflammatory cytokines before they are given."""
 
 
-class EVDose(WeighedDose):
-    """Extracellular vesicles of mesenchymal stem cells."""
+class MSCDose(CellProduct, _Cells):
+    """Mesenchymal stem cells."""
 
+    @model_validator(mode="after")
+    def _depot_is_injected(self) -> Self:
+        if self.depot and self.route != "intrahepatic":
+            raise ValueError(f'depot = true with route = "{self.route}" -> a depot is injected: intrahepatic')
+        return self
+
+
+class _Particles(WeighedDose):
     whole, per_kg = "particles", "particles_per_kg"
     kind: Literal["ev"]
     particles: float | None = Field(default=None, ge=0, le=1e16)
@@ -125,6 +161,10 @@ class EVDose(WeighedDose):
     particles_per_kg: float | None = Field(default=None, ge=0, le=1e14)
     """Particles per kg of body weight."""
     route: Literal["intravenous", "intraportal"]
+
+
+class EVDose(Product, _Particles):
+    """Extracellular vesicles of mesenchymal stem cells."""
 
 
 class Phlebotomy(WeighedDose):
@@ -167,6 +207,8 @@ class ChelatorDose(WeighedDose):
     """Dose of one administration (mg)."""
     hours: float = Field(default=1.0, gt=0, le=24)
     """Duration of one administration (h)."""
+    stop_on_event: bool | None = None
+    """Whether an adverse event of the drug ends it for good, man only; when absent, a severe one does."""
 
 
 class ToxinDose(Dose):
@@ -251,8 +293,8 @@ Treatment = Annotated[
 ]
 
 
-def doses_before(events: Sequence[tuple[float, Treatment]], index: int) -> int:
-    """Return how many doses of cells are given before event `index` at its hour.
+def doses_before(events: Sequence[tuple[Any, ...]], index: int) -> int:
+    """Return how many doses of cells are due before event `index` (hour, dose, ...) at its hour.
 
     The number is the key of the dose's chance: no other event, and no empty dose, shifts it.
     """

@@ -151,9 +151,13 @@ class Exchange:
             values["msc"],
             table["site"],
             table["licence"],
+            table["potency"],
             table["hgf_factor"],
             table["ev_factor"],
+            table["il10_factor"],
+            table["guard"],
             source,
+            uptake,
             use,
         )
 

@@ -40,8 +40,16 @@ def release(model: Lobule, dt: float, taken: float, behaviours: Behaviours) -> N
     if len(table):
         out = np.empty(len(table))
         share = taken / (model.scale * UMOL_PER_FMOL) / len(table)
-        p = model.values["macrophage"]
-        macrophage.recycle(dt, p, model.body.ferroportin, share, table["iron"], table["stored"], out)
+        macrophage.recycle(
+            dt,
+            model.values["macrophage"],
+            model.body.ferroportin,
+            share,
+            behaviours["macrophage"]["iron_release"],
+            table["iron"],
+            table["stored"],
+            out,
+        )
         book(model, "macrophages", "inflow", float(out.sum()))
     table = tables["hepatocyte"]
     out = np.empty(len(table))
@@ -128,5 +136,7 @@ def _store(model: Lobule, dt: float, levels: Mapping[str, float], gained: NDArra
         chelated,
     )
     if capacity > 0.0:
-        book(model, "hepatocytes", "chelation", float(chelated.sum()))
-        model.levels.spend(min(1.0, float(chelated.sum()) / capacity))
+        bound = float(chelated.sum())  # by molecules of all drugs alike, which leave by their own ways
+        book(model, "hepatocytes", "chelation_urine", bound * levels["urine"])
+        book(model, "hepatocytes", "chelation_faeces", bound * (1.0 - levels["urine"]))
+        model.levels.spend(min(1.0, bound / capacity))

@@ -9,7 +9,7 @@ COMPOUNDS = ("dextran", "sucrose")
 BODY_POOLS = ("plasma", "inflow", "red_cells", "marrow", "spleen", "other", *COMPOUNDS)
 LIVER_POOLS = ("hepatocytes", "macrophages", "msc", "debris")
 SOURCES = ("absorption", "transfusion", "arrival", "injection")
-SINKS = ("loss", "menses", "bleeding", "chelation", "resection")
+SINKS = ("loss", "menses", "phlebotomy", "chelation_urine", "chelation_faeces", "resection")
 
 
 class Ledger:

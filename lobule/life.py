@@ -156,6 +156,9 @@ def _handle_stellate_cells(model: Lobule, dt: float, b: dict[str, Any]) -> None:
     timp = m.timp_myofibroblast * myofibroblasts + m.timp_m1 * m1
     collagenase = np.ones(n)
     macrophage.digest(m.collagenase_m2, macrophages["site"], macrophages["polarisation"], around, collagenase)
+    cells = population.tables["msc"]
+    if cells["collagenase"].any():
+        msc.digest(cells["collagenase"], cells["site"], around, collagenase)
     model.matrix.step(dt, deposit, timp, collagenase)
     population.divide_in_place("stellate", np.flatnonzero(fate == stellate.DIVIDE))
     model.bury("stellate", np.flatnonzero(fate == stellate.DIE))
@@ -213,6 +216,10 @@ def _handle_msc(model: Lobule, dt: float, b: dict[str, Any]) -> None:
         return
     vacant = population.vacant()
     fate = np.empty(len(table), np.int8)
+    if table["depot"].any() or table["plug"].any():
+        msc.loosen(
+            dt, model.seed, model.tick, model.values["msc"], table["key"], table["depot"], table["plug"]
+        )
     msc.decide(
         dt,
         model.seed,
@@ -224,14 +231,17 @@ def _handle_msc(model: Lobule, dt: float, b: dict[str, Any]) -> None:
         table["key"],
         table["licence"],
         table["primed"],
+        table["guard"],
+        table["immunity"],
         vacant[table["site"]],
         fate,
     )
     converted = np.flatnonzero(fate == msc.CONVERT)
     for row in converted:
         population.tables["stellate"].add(
-            key=table["key"][row], site=table["site"][row], stage=stellate.MYOFIBROBLAST
+            key=table["key"][row], site=table["site"][row], stage=stellate.MYOFIBROBLAST, from_msc=1
         )
+    model.products.converted += converted.size
     changed = np.flatnonzero(fate == msc.DIFFERENTIATE)
     for row in changed[np.argsort(table["key"][changed])]:
         site, iron = table["site"][row], float(table["iron"][row])

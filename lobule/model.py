@@ -18,11 +18,13 @@ from lobule.agents.rules import rules_from
 from lobule.agents.table import CellTable
 from lobule.body import Body, LiverSigns
 from lobule.case import Case, load_case
-from lobule.doses import TOLERANCE_HOURS, doses_before
+from lobule.courses import Courses, notes, treat
+from lobule.doses import TOLERANCE_HOURS
 from lobule.errors import InputError
 from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
 from lobule.function import Function
+from lobule.infusion import Products
 from lobule.iron import distribute, release
 from lobule.landmarks import landmarks_of
 from lobule.ledger import LIVER_POOLS, Ledger
@@ -36,11 +38,12 @@ from lobule.plausibility import check_amendment
 from lobule.population import POOL, Population
 from lobule.readouts import liver_iron_umol, readouts
 from lobule.regeneration import Regeneration
+from lobule.safety import Safety
 from lobule.sensing import Senses, rule_set
 from lobule.start import populate
 from lobule.subjects import growth_of
 from lobule.transport import Transport
-from lobule.treatments import Levels, carry_out, ev_inlet
+from lobule.treatments import Levels, ev_inlet
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS, UMOL_PER_FMOL
 
 
@@ -123,13 +126,15 @@ class Lobule(mesa.Model):
         self.levels = Levels(
             values["drugs"], values["msc"].lung_half_life, values["hepatocyte"].chelator_half
         )
+        self.products = Products(values["products"])
         self.regeneration = Regeneration(values["regeneration"])
         self.deaths = 0
         self.tick = np.uint64(0)
         self.hours = 0.0
         self.last_solve: Any = None
         self.log: list[tuple[float, str]] = []
-        self._events = self.case.events()
+        self.courses = Courses(self.case)
+        self.safety = Safety(values["safety"])
         self.next_event = 0
         populate(self)
         self.function = Function(
@@ -190,11 +195,9 @@ class Lobule(mesa.Model):
     def step(self) -> None:
         """Advance by one step of the case's clock."""
         dt = self.step_hours
-        now = self.hours + TOLERANCE_HOURS
-        while self.next_event < len(self._events) and self._events[self.next_event][0] <= now:
-            self._carry_out(self._events[self.next_event][1], doses_before(self._events, self.next_event))
-            self.next_event += 1
+        treat(self)
         levels = self.levels.step(dt)
+        self.products.step(dt)
         tables = self.population.tables
         toxin = (levels["ccl4"] + levels["thioacetamide"]) * self._cyp2e1[tables["hepatocyte"]["site"]]
         curve, haemoglobin = self.exchange.curve, self.body.haemoglobin
@@ -207,20 +210,17 @@ class Lobule(mesa.Model):
         delivery = self.body.settle(dt, released, self._signs(dt))
         self._grow()
         carried = self.perfusion.carry(self.regeneration.flow)
-        scarred = self.perfusion.needs_update(self.matrix.collagen)
-        if scarred:
-            self.perfusion.solve(self.matrix.collagen)
-        if scarred or carried:
+        plugs = self.population.plugs()
+        narrowed = self.perfusion.needs_update(self.matrix.collagen, plugs)
+        if narrowed:
+            self.perfusion.solve(self.matrix.collagen, plugs)
+        if narrowed or carried:
             self.perfuse()
         distribute(self, dt, levels, delivery, behaviours)
         live(self, dt, toxin, behaviours)
         self.function.step(dt, self.liver_function)
         self.tick = np.uint64(int(self.tick) + 1)
         self.hours = self.case.clock.step_at(int(self.tick))[0]
-
-    def _carry_out(self, treatment: Any, number: int) -> None:
-        text = carry_out(self, treatment, number)
-        self.log.append((self.hours, text))
 
     def _signs(self, dt: float) -> LiverSigns:
         table, p = self.population.tables["hepatocyte"], self.values["hepatocyte"]
@@ -299,9 +299,12 @@ class Lobule(mesa.Model):
 
     @property
     def due(self) -> list[Any]:
-        """Treatments that are given before the next step."""
-        now = self.hours + TOLERANCE_HOURS
-        return [dose for hours, dose in self._events[self.next_event :] if hours <= now]
+        """Treatments that are due before the next step."""
+        return self.courses.due(self.next_event, self.hours + TOLERANCE_HOURS)
+
+    def notes(self) -> list[str]:
+        """Return what became of courses of treatment that did not go as planned, in words."""
+        return notes(self)
 
     def amend(self, case: Case) -> None:
         """Go on with `case`, which may differ from the model's own in what is still to come.
@@ -315,7 +318,8 @@ class Lobule(mesa.Model):
             If `case` has another subject, start, tissue, diet, parameters or rules, or another past.
         """
         check_amendment(self.case, case, int(self.tick), self.next_event)
-        self.case, self._events = case, case.events()
+        self.case = case
+        self.courses.amend(case)
 
     def kill(self, cell: Cell) -> None:
         """Let one cell die: its iron stays in the account, as debris of its site."""

@@ -9,11 +9,13 @@ from lobule.agents.declare import Parameters
 from lobule.body import BODY
 from lobule.fields import FIELDS
 from lobule.function import FUNCTION
+from lobule.infusion import PRODUCTS
 from lobule.matrix import MATRIX
 from lobule.oxygen import OXYGEN
 from lobule.perfusion import PERFUSION
 from lobule.proportions import GEOMETRY
 from lobule.regeneration import REGENERATION
+from lobule.safety import SAFETY
 from lobule.septa import SEPTA
 from lobule.treatments import DRUGS
 
@@ -34,9 +36,11 @@ GROUPS: dict[str, Parameters] = {
         stellate.PARAMETERS,
         macrophage.PARAMETERS,
         msc.PARAMETERS,
+        PRODUCTS,
         BODY,
         FUNCTION,
         DRUGS,
+        SAFETY,
         REGENERATION,
     )
 }

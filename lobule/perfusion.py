@@ -1,10 +1,11 @@
 """Blood flow through the sinusoids: Darcy flow on the sites' graph, with a resistance that scars raise.
 
 Blood enters the sites of the portal tracts from a fixed upstream pressure through the portal resistance and
-leaves through the central veins at pressure zero. A site conducts g0 / (1 + max(0, c - 1)/5.5) where c is its
-collagen in percent of area: on uniform collagen this is the relation HVPG = 2 + 0.45 c mmHg of Calvaruso et
-al. 2009. Upstream pressure, portal resistance and g0 follow from the healthy organ: its flow per gram, its
-sinusoidal pressure drop and the share of the whole drop that lies upstream of the sinusoids.
+leaves through the central veins at pressure zero. A site conducts g0 / (1 + max(0, c - 1)/5.5 + s) where c is
+its collagen in percent of area and s what cells that plug its sinusoid add: on uniform collagen this is the
+relation HVPG = 2 + 0.45 c mmHg of Calvaruso et al. 2009. Upstream pressure, portal resistance and g0 follow
+from the healthy organ: its flow per gram, its sinusoidal pressure drop and the share of the whole drop that
+lies upstream of the sinusoids.
 """
 
 from __future__ import annotations
@@ -109,11 +110,11 @@ class Perfusion:
         pL/h out of a site to each neighbour; what leaves one enters the other, to the bit.
     inflow, outflow : float [n]
         pL/h into the sites of the portal tracts and out of those of the central veins.
-    seen : float [n]
-        Collagen of the last solve.
+    seen, plugged : float [n]
+        Collagen of the last solve, and the resistance that plugs added, over that of the site in health.
     load : float
-        Flow that the portal bed sends through the tissue over that in health, scars aside; with `seen` the
-        only state, the rest follows.
+        Flow that the portal bed sends through the tissue over that in health, scars aside; with `seen` and
+        `plugged` the only state, the rest follows.
 
     Raises
     ------
@@ -131,6 +132,7 @@ class Perfusion:
     inflow: NDArray[np.float64]
     outflow: NDArray[np.float64]
     seen: NDArray[np.float64]
+    plugged: NDArray[np.float64]
 
     def __init__(self, tissue: Tissue, baseline: NDArray[np.float64], parameters: Any = None) -> None:
         self.parameters = p = PERFUSION.values(tissue.species) if parameters is None else parameters
@@ -147,21 +149,23 @@ class Perfusion:
         self._upstream = p.sinusoidal_drop / (1.0 - p.portal_share)
         self.load = 1.0
         self.flow = np.empty(tissue.neighbours.shape)
-        self.seen = np.array(baseline, float)
-        face = self._faces(self.seen)
+        self.seen, self.plugged = np.array(baseline, float), np.zeros(len(baseline))
+        face = self._faces()
         self._entry = self._calibrated_entry(face)
         pressure = self._pressure(face, self._entry, _BALANCED)
         entering = self._entry * (self._portal * (1.0 - pressure)).sum()
         self._g0 = self._healthy_inflow / (entering * self._upstream)
         self._take(face, pressure)
+        self._healthy_share = self.throughflow() / self.inflow.sum()
         self._healthy_resistance = self._resistance()
         onset = np.maximum(0.0, self.seen - p.collagen_onset)  # in man, health is beyond it
         self._healthy_pressure = p.sinusoidal_drop * (1.0 + float(onset.mean()) / p.collagen_doubling)
 
-    def solve(self, collagen_percent: NDArray[np.float64]) -> None:
-        """Solve pressure and flow for the collagen [n] (% of site area) of each site."""
+    def solve(self, collagen_percent: NDArray[np.float64], plugs: NDArray[np.float64] | None = None) -> None:
+        """Solve pressure and flow for collagen [n] (% of site area) and the resistance that plugs [n] add."""
         self.seen = np.array(collagen_percent, float)
-        face = self._faces(self.seen)
+        self.plugged = np.zeros(len(self.seen)) if plugs is None else np.array(plugs, float)
+        face = self._faces()
         self._take(face, self._pressure(face, self._entry, _BALANCED))
 
     def carry(self, load: float) -> bool:
@@ -172,11 +176,21 @@ class Perfusion:
         self._send()
         return True
 
-    def needs_update(self, collagen_percent: NDArray[np.float64]) -> bool:
-        """Return whether collagen [n] has moved enough since the last solve to matter."""
-        p = self.parameters
-        collagen = np.asarray(collagen_percent, float)
-        return bool(moved(self.seen, collagen, p.collagen_onset, p.collagen_doubling, p.refresh))
+    def needs_update(
+        self, collagen_percent: NDArray[np.float64], plugs: NDArray[np.float64] | None = None
+    ) -> bool:
+        """Return whether collagen [n] or plugs [n] have moved enough since the last solve to matter."""
+        p, collagen = self.parameters, np.asarray(collagen_percent, float)
+        plugs = np.zeros(len(collagen)) if plugs is None else plugs
+        if self.plugged.any() and not plugs.any():  # the last plug is gone: nothing of it is to stay
+            return True
+        onset, doubling = p.collagen_onset, p.collagen_doubling
+        return bool(moved(self.seen, collagen, self.plugged, plugs, onset, doubling, p.refresh))
+
+    @property
+    def plugged_share(self) -> float:
+        """Share (0 to 1) of the blood of health whose way leads through what is plugged."""
+        return min(1.0, float((self._healthy_share * self.plugged / (1.0 + self.plugged)).sum()))
 
     @property
     def portal_pressure(self) -> float:
@@ -204,11 +218,12 @@ class Perfusion:
     def _resistance(self) -> float:
         return float((self.inflow * self.pressure).sum() / self.inflow.sum() ** 2)
 
-    def _faces(self, collagen: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _faces(self) -> NDArray[np.float64]:
         """Return the conductance [n, 4] of each face ahead, relative to the widest in health."""
         p = self.parameters
-        conductance = 1.0 / (1.0 + np.maximum(0.0, collagen - p.collagen_onset) / p.collagen_doubling)
-        face = np.empty((len(collagen), 4))
+        scar = np.maximum(0.0, self.seen - p.collagen_onset) / p.collagen_doubling
+        conductance = 1.0 / (1.0 + scar + self.plugged)
+        face = np.empty((len(conductance), 4))
         join(self._around, self._shape, self._widest, conductance, face)
         return face
 

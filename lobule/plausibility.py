@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lobule.doses import HOURS_PER_DAY, LARGEST, TOLERANCE_HOURS
-from lobule.errors import InputError
+from lobule.errors import InputError, shown
+from lobule.schedule import conditions, human_only
 from lobule.sections import OLDEST_DAYS
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ def _check_dose(case: Case, at: str, dose: Treatment) -> None:
         raise ValueError(f"{at}.day = {dose.day:g} -> no step of the run, which has {days:g} days, is left")
     if dose.until_day is not None and dose.until_day * HOURS_PER_DAY > case.end_hours + TOLERANCE_HOURS:
         raise ValueError(f"{at}.until_day = {dose.until_day:g} -> the run ends after {days:g} days")
+    for name, condition in conditions(dose).items():
+        if species != "human" and condition.readout in human_only():
+            value = shown(condition.readout)
+            raise ValueError(
+                f"{at}.{name}.readout = {value} -> is a readout of man only, and here never a number"
+            )
     for name, (most, words) in LARGEST.items():
         amount = getattr(dose, name, None)
         if amount is not None and amount > most[species]:
@@ -91,7 +98,7 @@ def check_amendment(before: Case, after: Case, tick: int, given: int) -> None:
     tick : int
         Steps that have been made.
     given : int
-        Doses that have been given.
+        Visits that have been due. When their courses end may change.
 
     Raises
     ------
@@ -101,10 +108,10 @@ def check_amendment(before: Case, after: Case, tick: int, given: int) -> None:
     for part in ("subject", "start", "tissue", "diet", "parameters", "rules"):
         if getattr(after, part) != getattr(before, part):
             raise InputError(f"{part} -> cannot be changed while a run goes on; start it anew")
-    hours, events = before.clock.step_at(tick)[0], after.events()
-    same_past = _given(events[:given]) == _given(before.events()[:given])
-    to_come = events[given:]
-    comes_late = bool(to_come) and to_come[0][0] < hours - TOLERANCE_HOURS
+    hours, visits = before.clock.step_at(tick)[0], after.visits()
+    same_past = _given(after.events()[:given]) == _given(before.events()[:given])
+    to_come = visits[given:]
+    comes_late = bool(to_come) and to_come[0].hours < hours - TOLERANCE_HOURS
     if not same_past or comes_late or after.clock.step_at(tick)[0] != hours:
         raise InputError(f"the run is at hour {hours:g} -> what came before cannot be changed")
 

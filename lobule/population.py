@@ -13,7 +13,6 @@ from lobule.agents.chance import INITIAL, daughter_key, mix, uniform
 from lobule.agents.jit import kernel
 from lobule.agents.migration import climb
 from lobule.agents.table import CellTable
-from lobule.doses import MSCDose
 from lobule.geometry import PARENCHYMA, PORTAL_TRACT, Tissue
 from lobule.units import LN2
 
@@ -261,51 +260,45 @@ class Population:
             )
         return int(n)
 
-    def infuse_msc(self, dose: MSCDose, cells: float, number: int, scale: float, seed: Any, tick: Any) -> int:
-        """Draw which of the `cells` of a dose settle in the sections, and put them there; return how many.
+    def land_msc(
+        self, mean: float, weight: NDArray[np.float64], number: int, seed: Any, tick: Any
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """Draw where the cells of a dose, `mean` of them expected, find room by the `weight` of the sites.
 
-        Parameters
-        ----------
-        scale : float
-            Hepatocytes of the liver over those of the sections.
+        Returns
+        -------
+        site, key : ndarray
+            Of each cell that found room.
         """
-        p = self.values["msc"]
-        mean = cells * getattr(p, f"retained_{dose.route.replace('-', '_')}") / scale
-        weight = self.parenchyma * 1.0
-        if dose.route != "intrahepatic":
-            weight *= np.exp(-self.tissue.portal_central / p.lodging_depth)
         room, site, key = self._vacancies()
         n = int(msc.seed_dose(mean, seed, tick, np.uint64(number), np.cumsum(weight), room, site, key))
-        if n:
-            primed = p.primed_licence if dose.primed else 0.0
-            self.tables["msc"].add(
-                key=key[:n],
-                site=site[:n],
-                iron=p.iron,
-                primed=primed,
-                licence=primed,
-                hgf_factor={"adipose": p.hgf_adipose, "umbilical-cord": p.hgf_umbilical}.get(
-                    dose.source, 1.0
-                ),
-                ev_factor=p.ev_umbilical if dose.source == "umbilical-cord" else 1.0,
-            )
-        return n
+        return site[:n], key[:n]
+
+    def plugs(self) -> NDArray[np.float64]:
+        """Return the resistance that MSC which stopped in sinusoids add to each site, over that in health."""
+        table = self.tables["msc"]
+        return np.bincount(table["site"], table["plug"], self._room.size).astype(
+            float
+        )  # of none: whole numbers
 
     def move(
         self, dt: float, seed: Any, tick: Any, alarm: NDArray[np.float64], ccl2: NDArray[np.float64]
     ) -> None:
-        """Let activated stellate cells and roused macrophages climb the alarm signal, and MSC climb CCL2."""
+        """Let activated stellate cells and roused macrophages climb the alarm signal, and MSC climb CCL2.
+
+        MSC in a depot stay.
+        """
         p = self.values
         wakeful = self.tables["stellate"]["stage"] >= stellate.ACTIVATED
         roused = self.tables["macrophage"]["polarisation"] != macrophage.RESTING
-        everyone = np.ones(len(self.tables["msc"]), bool)
-        if not (wakeful.any() or roused.any() or everyone.size):
+        loose = self.tables["msc"]["depot"] == 0
+        if not (wakeful.any() or roused.any() or loose.any()):
             return
         room = self.room()
         for name, rate, bias, moves, signal in (
             ("stellate", p["stellate"].migration, p["stellate"].migration_bias, wakeful, alarm),
             ("macrophage", p["macrophage"].motility, p["macrophage"].motility_bias, roused, alarm),
-            ("msc", p["msc"].homing, p["msc"].homing_bias, everyone, ccl2),
+            ("msc", p["msc"].homing, p["msc"].homing_bias, loose, ccl2),
         ):
             key, site, rows = self.tables[name]["key"], self.tables[name]["site"], np.flatnonzero(moves)
             order = rows[np.argsort(key[rows])]

@@ -37,11 +37,22 @@ def join(around: Sites, shape: Floats, widest: float, conductance: Floats, face:
 
 
 @kernel
-def moved(before: Floats, after: Floats, onset: float, doubling: float, bound: float) -> bool:
-    """Return whether any site's conductance differs by more than the share `bound` between two collagens."""
+def moved(
+    before: Floats,
+    after: Floats,
+    plugged_before: Floats,
+    plugged: Floats,
+    onset: float,
+    doubling: float,
+    bound: float,
+) -> bool:
+    """Return whether any site's conductance differs by more than the share `bound` between two states.
+
+    A state is collagen and what plugs add to the resistance, over that in health.
+    """
     for i in range(len(before)):
-        old = doubling + max(0.0, before[i] - onset)
-        new = doubling + max(0.0, after[i] - onset)
+        old = doubling + max(0.0, before[i] - onset) + doubling * plugged_before[i]
+        new = doubling + max(0.0, after[i] - onset) + doubling * plugged[i]
         if abs(old - new) > bound * new:
             return True
     return False

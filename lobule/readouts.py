@@ -43,9 +43,9 @@ READOUTS: dict[str, tuple[str, str]] = {
     "liver_stiffness_kpa": ("kPa", "stiffness of the liver, man only"),
     "portal_pressure_gradient_mmhg": (
         "mmHg",
-        "pressure gradient from portal tract to central vein that scar alone makes at the healthy inflow",
+        "pressure gradient from portal tract to central vein that scar and plugs make at the healthy inflow",
     ),
-    "hvpg_mmhg": ("mmHg", "hepatic venous pressure gradient: that of scar and contraction of myofibroblasts"),
+    "hvpg_mmhg": ("mmHg", "hepatic venous pressure gradient: that and contraction of myofibroblasts"),
     "portal_hypertension": ("-", "1 when that is clinically significant"),
     "perfusion_percent": ("%", "blood flow through the sections over that in health"),
     "liver_function_percent": ("%", "function of the liver over that in health"),
@@ -77,15 +77,39 @@ READOUTS: dict[str, tuple[str, str]] = {
     "macrophages_m1": ("cells", "inflammatory (M1) macrophages"),
     "macrophages_m2": ("cells", "restorative (M2) macrophages"),
     "msc": ("cells", "mesenchymal stem cells in the sections"),
+    "msc_converted": ("cells", "those that became myofibroblasts since the start"),
+    "msc_myofibroblasts": ("cells", "myofibroblasts that descend from them"),
+    "sinusoids_plugged_percent": ("%", "blood of health whose way leads through what infused cells plug"),
     "oxygen_central_mmhg": ("mmHg", "mean oxygen tension in zone 3"),
     "phlebotomies": ("sessions", "phlebotomies done since the start"),
     "blood_drawn_ml": ("mL", "blood drawn by them"),
-    "iron_removed_mg": ("mg", "iron removed since the start by bleeding, chelators and resection"),
+    "msc_given": ("cells", "mesenchymal stem cells given since the start, whole body"),
+    "ev_given": ("particles", "extracellular vesicles given since the start"),
+    "lots_rejected": ("lots", "lots of either that failed their release test"),
+    "burden_cell_production": (
+        "-",
+        "what growing the cells has cost, refused lots among it: millions of cells times passages, unless "
+        "`products.production_burden` says otherwise",
+    ),
+    "iron_removed_mg": ("mg", "iron removed since the start by phlebotomy, chelators and resection"),
+    "chelated_urine_mg": ("mg", "iron that chelators took out with urine since the start"),
+    "chelated_faeces_mg": ("mg", "iron that they took out with faeces"),
+    "chelator_efficiency_percent": (
+        "%",
+        "share of the binding capacity of all chelator given that took iron out",
+    ),
+    "visits": ("visits", "cells, vesicles, blood or iron given, blood drawn, resections since the start"),
+    "treatment_days": ("d", "days on which one of these was done or a chelator given"),
+    "doses_held": ("doses", "doses of all treatments that a condition or limit held back"),
+    "doses_missed": ("doses", "doses of all treatments that were missed by chance"),
+    "safety_events": ("events", "adverse events of chelators since the start, man only"),
     "iron_ledger_error": ("-", "relative error of the iron account"),
 }
 
 #: What treatments take out of the body.
-TREATED = ("bleeding", "chelation", "resection")
+TREATED = ("phlebotomy", "chelation_urine", "chelation_faeces", "resection")
+#: Readouts that are no number in animals.
+HUMAN_ONLY = ("liver_stiffness_kpa", "icg_r15_percent")
 
 
 def assay_ntbi(saturation: float) -> float:
@@ -149,11 +173,34 @@ def readouts(model: Lobule) -> dict[str, float]:
         "macrophages_m1": int(np.sum(polarisation == macrophage.M1)),
         "macrophages_m2": int(np.sum(polarisation == macrophage.M2)),
         "msc": len(model.cells[MSC]),
+        "msc_converted": model.products.converted,
+        "msc_myofibroblasts": int(
+            np.sum((stage >= stellate.MYOFIBROBLAST) & (tables["stellate"]["from_msc"] == 1))
+        ),
+        "sinusoids_plugged_percent": 100.0 * model.perfusion.plugged_share,
         "oxygen_central_mmhg": float(tension[parenchyma & (tissue.zone == 3)].mean()),
         "phlebotomies": body.phlebotomies,
         "blood_drawn_ml": body.blood_drawn,
+        "msc_given": model.products.given,
+        "ev_given": model.products.vesicles,
+        "lots_rejected": len(model.products.rejected),
+        "burden_cell_production": model.products.burden,
         "iron_removed_mg": sum(left[cause] for cause in TREATED) * IRON_MOLAR_MASS / 1000.0,
+        **_chelated(model),
+        **model.courses.burden(),
+        "safety_events": sum(model.safety.count.values()),
         "iron_ledger_error": model.ledger_error(),
+    }
+
+
+def _chelated(model: Lobule) -> dict[str, float]:
+    """Return what chelators took out of the body, by its ways, and how much of them that took."""
+    urine, faeces = (model.ledger.left[f"chelation_{way}"] for way in ("urine", "faeces"))
+    bindable = model.levels.bindable
+    return {
+        "chelated_urine_mg": urine * IRON_MOLAR_MASS / 1000.0,
+        "chelated_faeces_mg": faeces * IRON_MOLAR_MASS / 1000.0,
+        "chelator_efficiency_percent": 100.0 * (urine + faeces) / bindable if bindable else np.nan,
     }
 
 

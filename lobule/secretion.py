@@ -92,14 +92,17 @@ def stellate_cells(p, site, stage, b_tgfb, source):  # type: ignore[no-untyped-d
 
 
 @kernel
-def msc(p, site, licence, hgf_factor, ev_factor, source, oxygen_use):  # type: ignore[no-untyped-def]
-    """Add what MSC secrete, and their use of oxygen."""
+def msc(  # type: ignore[no-untyped-def]
+    p, site, licence, potency, hgf_factor, ev_factor, il10_factor, guard, source, uptake, oxygen_use
+):
+    """Add what MSC secrete and clear, and their use of oxygen; the TGF-b around them has no potency."""
     for i in range(site.size):
         j = site[i]
-        x = licence[i]
-        source[j, HGF] += p.hgf * hgf_factor[i]
-        source[j, PGE2] += p.pge2 * (1.0 + (p.pge2_licensed - 1.0) * x)
-        source[j, IL10] += p.il10 * x
+        x, strength = licence[i], potency[i]
+        source[j, HGF] += p.hgf * hgf_factor[i] * strength
+        source[j, PGE2] += p.pge2 * (1.0 + (p.pge2_licensed - 1.0) * x) * strength
+        source[j, IL10] += p.il10 * (x + (il10_factor[i] - 1.0)) * strength
         source[j, TGFB] += p.tgfb
-        source[j, EV] += p.ev * ev_factor[i] * (0.5 + x)
+        source[j, EV] += p.ev * ev_factor[i] * (0.5 + x) * strength
+        uptake[j, ROS] += p.ho1_scavenging * (guard[i] - 1.0) * strength
         oxygen_use[j] += p.oxygen_use * 3600.0 * PER_FMOL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,12 @@ def rule_set(values: Any, changes: Iterable[Rule] = ()) -> RuleSet:
             key: float(getattr(group, base)) if isinstance(base, str) else base
             for key, (_, base) in rows.items()
         }
-    return RuleSet(merge(read_rules(RULES_FILE), changes), SIGNALS, bases, UNITS)
+    return RuleSet(merge(_project_rules(), changes), SIGNALS, bases, UNITS)
+
+
+@cache
+def _project_rules() -> tuple[Rule, ...]:
+    return tuple(read_rules(RULES_FILE))  # reading them takes longer than a short run
 
 
 def own_signals(

@@ -18,7 +18,7 @@ from lobule.oxygen import OxygenCurve
 if TYPE_CHECKING:
     from lobule.model import Lobule
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(model: Lobule, path: Path) -> None:
@@ -54,6 +54,9 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "body": model.body.state(),
         "function": model.function.state(),
         "levels": model.levels.state(),
+        "products": model.products.state(),
+        "courses": model.courses.state(),
+        "safety": model.safety.state(),
         "log": model.log,
     }
     arrays: dict[str, Any] = {
@@ -62,6 +65,7 @@ def write(model: Lobule, file: IO[bytes]) -> None:
         "ntbi": model.fields.iron,
         "matrix": np.stack((model.matrix.soft, model.matrix.cross, model.matrix.timp)),
         "perfused": model.perfusion.seen,
+        "plugged": model.perfusion.plugged,
         **{f"debris.{name}": values for name, values in population.debris.items()},
         **{f"pulse.{name}": values for name, values in population.pulse.items()},
     }
@@ -78,7 +82,7 @@ def read(path: Path | IO[bytes], name: str = "") -> tuple[Case, int, dict[str, A
     Raises
     ------
     InputError
-        If the file is missing, damaged, no snapshot, or of a newer format.
+        If the file is missing, damaged, no snapshot, or of another format.
     """
     name = name or str(path)
     try:
@@ -90,7 +94,7 @@ def read(path: Path | IO[bytes], name: str = "") -> tuple[Case, int, dict[str, A
         raise InputError(f"{name} -> no such file") from None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{name} -> is no snapshot, or is damaged ({type(error).__name__})") from None
-    if version > FORMAT:
+    if version != FORMAT:
         raise InputError(f"{name} -> this snapshot has format {version}; this version reads {FORMAT}")
     return Case.from_json(meta["case"]), int(meta["seed"]), {"meta": meta, "arrays": arrays}
 
@@ -112,7 +116,7 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     ):
         target[:] = values
     model.perfusion.load = meta["load"]
-    model.perfusion.solve(arrays["perfused"])
+    model.perfusion.solve(arrays["perfused"], arrays["plugged"])
     model.perfuse()
     model.exchange.curve = OxygenCurve(model.values["oxygen"], meta["haemoglobin"])
     model.steps = meta["tick"]
@@ -121,6 +125,9 @@ def restore(model: Lobule, state: dict[str, Any]) -> None:
     model.log = [(hours, text) for hours, text in meta["log"]]
     model.ledger.restore(meta["ledger"])
     model.levels.restore(meta["levels"])
+    model.products.restore(meta["products"])
+    model.courses.restore(meta["courses"])
+    model.safety.restore(meta["safety"])
     model.regeneration.restore(meta["regeneration"])
     model.function.restore(meta["function"])
     model.body.restore(meta["body"], model.hours)

@@ -19,7 +19,8 @@ from lobule.doses import (
     ToxinDose,
     Transfusion,
 )
-from lobule.units import LN2, PL_PER_ML, UMOL_PER_FMOL, UMOL_PER_UG
+from lobule.infusion import give_vesicles, infuse
+from lobule.units import LN2, PL_PER_ML, UMOL_PER_UG
 
 if TYPE_CHECKING:
     from lobule.model import Lobule
@@ -44,6 +45,9 @@ DRUGS = Parameters(
     deferoxamine_potency=Parameter(140.0, "-", 1.0, 1000.0, "effect on the iron of hepatocytes over that of as much iron-binding deferasirox in plasma", "assumed: 40 mg/kg over 10 h takes 0.4-0.5 mg/kg of iron a day, as 20 mg/kg deferasirox does (0.3-0.4), at a far lower level"),
     deferasirox_potency=Parameter(1.0, "-", 1.0, 1.0, "the same", "by definition"),
     deferiprone_potency=Parameter(4.0, "-", 0.5, 50.0, "the same", "assumed: three times 25 mg/kg take 0.3-0.45 mg/kg of iron a day"),
+    deferoxamine_urine=Parameter(0.6, "-", 0.3, 0.8, "share of the iron it binds that leaves with urine, the rest with faeces", "recalled: a third to a half leaves with bile"),
+    deferasirox_urine=Parameter(0.08, "-", 0.0, 0.2, "the same", "recalled: 8 % of the drug in urine, 84 % in faeces; its iron taken to go with it"),
+    deferiprone_urine=Parameter(0.9, "-", 0.7, 1.0, "the same", "recalled: 75-90 % of the drug in urine"),
     ccl4_half_life=Parameter(4.0, "h", 1.0, 12.0, "half-life of carbon tetrachloride in the liver", "assumed"),
     ccl4_absorption_half_life=Parameter(12.0, "h", 0.1, 24.0, "half-time in which carbon tetrachloride given in oil reaches the liver", "assumed: transaminases of mice are highest 16-48 h after a dose in oil"),
     thioacetamide_half_life=Parameter(12.0, "h", 2.0, 24.0, "half-life of thioacetamide and its S-oxide in the liver", "assumed: necrosis of the rat is largest at 24-36 h, later than of carbon tetrachloride"),
@@ -65,9 +69,11 @@ class Levels:
         Plasma concentration of each drug, uM.
     infusions : list of [str, float, float]
         Drug, rate (uM/h) and time left (h) of each running administration.
+    bindable : float
+        Iron that all chelator given since the start could have bound, umol for the whole body.
     ccl4_depot, ccl4, thioacetamide, ev, lung_msc : float
         Carbon tetrachloride not yet absorbed and in the liver, thioacetamide (1 = what 1 mL/kg of the first
-        amounts to), vesicles in plasma, MSC held in the lung.
+        amounts to), vesicles in plasma and MSC held in the lung, both times their potency.
     """
 
     def __init__(self, values: Any, lung_half_life: float, chelator_half: float) -> None:
@@ -75,6 +81,7 @@ class Levels:
         self.lung_half_life, self.chelator_half = lung_half_life, chelator_half
         self.chelator = dict.fromkeys(CHELATORS, 0.0)
         self.infusions: list[list[Any]] = []
+        self.bindable = 0.0
         self.ccl4_depot = self.ccl4 = self.thioacetamide = self.ev = self.lung_msc = 0.0
 
     @property
@@ -90,10 +97,11 @@ class Levels:
         dict
             ``chelator`` (iron-binding capacity in plasma as that of deferasirox, uM: the steady level that
             would act as the one that comes and goes), ``capacity`` (iron that all of it can bind, umol per kg of body),
+            ``urine`` (share of it that belongs to urine, 0 to 1),
             ``ccl4``, ``thioacetamide``, ``ev`` (particles), ``lung_msc`` (cells).
         """
         p = self.values
-        mean = dict(zip(("chelator", "capacity"), self._pass_chelators(dt), strict=True))
+        mean = dict(zip(("chelator", "capacity", "urine"), self._pass_chelators(dt), strict=True))
         mean["ccl4"] = self._absorb_ccl4(dt)
         for name, half_life in (
             ("thioacetamide", p.thioacetamide_half_life),
@@ -117,13 +125,13 @@ class Levels:
         self.ccl4_depot = depot * absorbed
         return max(0.0, before + depot - self.ccl4 - self.ccl4_depot) / (k * dt)
 
-    def _pass_chelators(self, dt: float) -> tuple[float, float]:
-        """Let the chelators come and go for `dt` hours; return their effective level and their capacity.
+    def _pass_chelators(self, dt: float) -> tuple[float, float, float]:
+        """Let the chelators come and go for `dt` hours; return effective level, capacity and share of urine.
 
         The effect saturates, so it is averaged over moments (:data:`MOMENT_HOURS`), not the level.
         """
         if not (self.infusions or any(self.chelator.values())):
-            return 0.0, 0.0
+            return 0.0, 0.0, 0.0
         p, moments = self.values, max(1, math.ceil(dt / MOMENT_HOURS))
         h, effect = dt / moments, 0.0
         held = dict(self.chelator)
@@ -144,11 +152,13 @@ class Levels:
                 self.chelator[drug] = steady + (start - steady) * fading
             effect += level / (level + self.chelator_half) / moments
         self.infusions = [infusion for infusion in self.infusions if infusion[2] > 1e-9]
-        capacity = sum(
-            amount * getattr(p, f"{drug}_volume") * getattr(p, f"{drug}_iron")
+        capacity = {
+            drug: amount * getattr(p, f"{drug}_volume") * getattr(p, f"{drug}_iron")
             for drug, amount in held.items()
-        )
-        return self.chelator_half * effect / (1.0 - effect), capacity
+        }
+        total = sum(capacity.values())
+        urine = sum(amount * getattr(p, f"{drug}_urine") for drug, amount in capacity.items())
+        return self.chelator_half * effect / (1.0 - effect), total, urine / total if total else 0.0
 
     def spend(self, share: float) -> None:
         """Take away the `share` (0 to 1) of the chelators that has bound iron."""
@@ -157,7 +167,7 @@ class Levels:
 
     def state(self) -> dict[str, Any]:
         """Return the levels as plain values."""
-        names = ("chelator", "infusions", "ccl4_depot", "ccl4", "thioacetamide", "ev", "lung_msc")
+        names = ("chelator", "infusions", "bindable", "ccl4_depot", "ccl4", "thioacetamide", "ev", "lung_msc")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -187,20 +197,9 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
     weight = body.reference.body_weight
     match treatment:
         case MSCDose():
-            cells = treatment.amount(weight)
-            landed = model.population.infuse_msc(
-                treatment, cells, number, model.scale, model.seed, model.tick
-            )
-            brought = landed * model.values["msc"].iron * model.scale * UMOL_PER_FMOL
-            model.ledger.move("arrival", "msc", brought)
-            if treatment.route == "intravenous":
-                levels.lung_msc += cells * model.values["msc"].lung_intravenous
-            return f"{cells:.3g} MSC ({treatment.source}, {treatment.route}), {landed} in the sections"
+            return infuse(model, treatment, number)
         case EVDose():
-            gain = model.values["drugs"].ev_portal_gain if treatment.route == "intraportal" else 1.0
-            particles = treatment.amount(weight)
-            levels.ev += particles * gain
-            return f"{particles:.3g} vesicles ({treatment.route})"
+            return give_vesicles(model, treatment)
         case Phlebotomy():
             return _draw_blood(model, treatment)
         case Transfusion():
@@ -215,6 +214,8 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
             rise = mg_per_kg / mass * 1000.0 / volume
             if rise > 0.0:
                 levels.infusions.append([treatment.drug, rise / treatment.hours, treatment.hours])
+                iron = getattr(levels.values, f"{treatment.drug}_iron")
+                levels.bindable += mg_per_kg * weight / mass * iron
             return f"{mg_per_kg:g} mg/kg {treatment.drug}"
         case ToxinDose(agent="ccl4"):
             levels.ccl4_depot += treatment.dose
@@ -249,18 +250,24 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
     raise TypeError(f"no such treatment: {treatment!r}")
 
 
+def refusal(model: Lobule, treatment: Any) -> str:
+    """Return in words why the limits of `treatment` itself forbid it now; nothing where they do not."""
+    if isinstance(treatment, Phlebotomy):
+        haemoglobin, least = model.body.haemoglobin / 10.0, treatment.minimum_ferritin_ug_per_l
+        if haemoglobin < treatment.minimum_haemoglobin_g_per_dl:
+            return f"no phlebotomy: haemoglobin {haemoglobin:.1f} g/dL"
+        if least is not None and (ferritin := model.ferritin) < least:
+            return f"no phlebotomy: ferritin {ferritin:.0f} ug/L"
+    return ""
+
+
 def _draw_blood(model: Lobule, treatment: Phlebotomy) -> str:
     body, ledger = model.body, model.ledger
-    if body.haemoglobin / 10.0 < treatment.minimum_haemoglobin_g_per_dl:
-        return f"no phlebotomy: haemoglobin {body.haemoglobin / 10.0:.1f} g/dL"
-    least = treatment.minimum_ferritin_ug_per_l
-    if least is not None and (ferritin := model.ferritin) < least:
-        return f"no phlebotomy: ferritin {ferritin:.0f} ug/L"
     blood_ml = body.reference.blood_volume
     volume = treatment.amount(body.reference.body_weight)
     share = min(1.0, volume / blood_ml)
     for pool in ("red_cells", "plasma"):
-        ledger.move(pool, "bleeding", ledger.pool[pool] * share)
+        ledger.move(pool, "phlebotomy", ledger.pool[pool] * share)
     body.phlebotomies += volume > 0.0
     body.blood_drawn += volume
     return f"{volume:g} mL of blood drawn"

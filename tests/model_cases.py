@@ -88,7 +88,10 @@ def state(model: Lobule) -> dict[str, Any]:
     }
     content |= {f"ledger.{name}": value for name, value in _flat(model.ledger.state()).items()}
     content |= {f"body.{name}": value for name, value in model.body.state().items()}
+    content |= {f"products.{name}": repr(value) for name, value in model.products.state().items()}
+    content["perfusion.plugged"] = model.perfusion.plugged.copy()
     content |= {f"levels.{name}": repr(value) for name, value in model.levels.state().items()}
+    content |= {"courses": repr(model.courses.state()), "safety": repr(model.safety.state())}
     content |= {f"readout.{name}": value for name, value in model.readouts().items()}
     content |= {"tick": int(model.tick), "hours": model.hours, "scale": model.scale, "log": repr(model.log)}
     content["lanes"] = model.fields.c.copy()

@@ -273,7 +273,7 @@ def test_phlebotomy_stops_at_its_ferritin_and_is_counted():
     done = model({**draw, "minimum_ferritin_ug_per_l": 0.5 * ferritin}, case="hfe-mouse").run(days=2)
     none = model({**draw, "minimum_ferritin_ug_per_l": 5.0 * ferritin}, case="hfe-mouse").run(days=2)
     assert done.readouts()["phlebotomies"] == 2 and done.readouts()["blood_drawn_ml"] == pytest.approx(0.2)
-    assert done.readouts()["iron_removed_mg"] == pytest.approx(done.ledger.left["bleeding"] * 55.845e-3)
+    assert done.readouts()["iron_removed_mg"] == pytest.approx(done.ledger.left["phlebotomy"] * 55.845e-3)
     assert none.readouts()["phlebotomies"] == none.readouts()["iron_removed_mg"] == 0
     assert "ferritin" in none.log[0][1]
 

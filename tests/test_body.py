@@ -151,7 +151,7 @@ def test_alt_rises_with_lysis_decays_with_its_half_life_and_rests_at_baseline():
 def test_marrow_makes_up_for_lost_blood():
     lost, kept = body(), body()
     for pool in ("red_cells", "plasma"):
-        lost.ledger.move(pool, "bleeding", 0.25 * lost.ledger.pool[pool])
+        lost.ledger.move(pool, "phlebotomy", 0.25 * lost.ledger.pool[pool])
     drop = kept.haemoglobin - lost.haemoglobin
     assert drop > 0.2 * kept.haemoglobin
     for k in range(21):

@@ -2,14 +2,13 @@
 
 import io
 import socket
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
 
 from lobule import Lobule
 from lobule.experiments.browser import page, preview
+from lobule.experiments.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +32,15 @@ def test_a_page_of_a_model_begins_where_it_is_and_leaves_it_alone(model):
     assert model.hours == hours
 
 
-def view(*words, folder):
-    command = [sys.executable, "-m", "lobule.experiments.cli", "view", "--no-open", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode, done.stderr.strip()
+@pytest.fixture
+def view(tmp_path, monkeypatch, capsys):
+    """Return `lobule view` in an empty folder: words in, code and what was said of errors out."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        return main(["view", "--no-open", *words]), capsys.readouterr().err.strip()
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -48,16 +52,16 @@ def view(*words, folder):
         (["--prot", "8000"], "--port"),
     ],
 )
-def test_what_cannot_be_shown_is_refused_in_one_line(words, told, tmp_path):
-    code, error = view(*words, folder=tmp_path)
+def test_what_cannot_be_shown_is_refused_in_one_line(words, told, view):
+    code, error = view(*words)
     assert code == 2
     assert told in error
     assert len(error.splitlines()) == 1
 
 
-def test_a_port_that_is_taken_is_refused(tmp_path):
+def test_a_port_that_is_taken_is_refused(view):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, error = view("hfe-mouse", "--port", str(taken.getsockname()[1]), folder=tmp_path)
+        code, error = view("hfe-mouse", "--port", str(taken.getsockname()[1]))
     assert code == 2 and "choose another with --port" in error

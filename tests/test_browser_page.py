@@ -123,28 +123,30 @@ def test_msc_are_given_arrive_and_are_taken_back(visitor):
     assert "MSC:" not in visitor.page.inner_text(".lobule-legend")
 
 
-@pytest.mark.parametrize(
-    "treatment",
-    [
-        "Phlebotomy",
-        "Iron chelator",
-        "Transfusion",
-        "Extracellular vesicles",
-        "Toxin (CCl4, thioacetamide)",
-        "Diet",
-        "Iron injection",
-        "Hepatitis",
-        "Partial hepatectomy",
-    ],
+TREATMENTS = (
+    "Phlebotomy",
+    "Iron chelator",
+    "Transfusion",
+    "Extracellular vesicles",
+    "Toxin (CCl4, thioacetamide)",
+    "Diet",
+    "Iron injection",
+    "Hepatitis",
+    "Partial hepatectomy",
 )
-def test_every_treatment_can_be_given(visitor, treatment):
-    visitor.page.get_by_label("Treatment", exact=True).locator("..").click()
-    visitor.page.locator(".menuable__content__active .v-list-item").filter(has_text=treatment).first.click()
-    visitor.page.wait_for_timeout(300)
-    visitor.press("Give ")
-    visitor.press("Step")
-    visitor.reach(1 / 24)
-    visitor.page.wait_for_selector(".lobule-log tr")
+
+
+def test_every_treatment_can_be_given(visitor):
+    """One after the other to one mouse, an hour apart; each adds a line to the log."""
+    for hour, treatment in enumerate(TREATMENTS, start=1):
+        visitor.page.get_by_label("Treatment", exact=True).locator("..").click()
+        items = visitor.page.locator(".menuable__content__active .v-list-item")
+        items.filter(has_text=treatment).first.click()
+        visitor.page.wait_for_timeout(300)
+        visitor.press("Give ")
+        visitor.press("Step")
+        visitor.reach(hour / 24)
+        playwright.expect(visitor.page.locator(".lobule-log tr")).to_have_count(hour, timeout=20_000)
 
 
 def test_a_branch_goes_beside_and_its_difference_is_shown(visitor):

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from lobule.case import load_case
+from lobule.experiments.calibration import pictures
 from lobule.experiments.calibration.calibrationfile import read_calibration
 from lobule.experiments.calibration.evaluation import Evaluated, Evaluation
 from lobule.experiments.calibration.problem import Calibration, Statistics, misfit
@@ -86,6 +87,12 @@ def test_pictures_are_drawn_and_runs_are_not_kept(recovered: Path):
     assert not list((recovered / "runs" / "runs").iterdir())
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "draw", lambda *given: [])
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_an_interruption_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     file = calibration_file(tmp_path, particles=10, generations=3)
     made = []
@@ -161,6 +168,7 @@ def ended(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
     return dict(json.loads((folder / "out" / "summary.json").read_bytes()))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_data_out_of_reach_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
     """The second value is missed by 8 standard errors whatever is tried; the first tells one parameter."""
     toy(monkeypatch, lambda x: (0.3 * (x - 0.3), 4.0))
@@ -175,6 +183,7 @@ def test_data_out_of_reach_are_said_to_be(tmp_path: Path, monkeypatch: pytest.Mo
     assert "nothing: these data hardly tell it" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_generation_that_takes_too_long_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ):

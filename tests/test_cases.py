@@ -65,7 +65,7 @@ def test_the_hfe_mouse_loads_around_the_portal_tracts_first():
 
 
 def test_msc_of_the_built_in_case_arrive_and_leave():
-    model = Lobule("hfe-mouse-msc", settings={"treatments.0.day": 1.0}).run(days=1.05)
+    model = Lobule("hfe-mouse-msc", settings={"tissue.lobules": 1, "treatments.0.day": 1.0}).run(days=1.05)
     first = model.readouts()["msc"]
     assert first > 0
     assert model.run(days=14).readouts()["msc"] < first

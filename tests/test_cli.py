@@ -29,7 +29,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         (folder / "figures").mkdir()
         (folder / "case.toml").write_text(case.to_toml(), "utf-8")
         (folder / "summary.json").write_text(
-            json.dumps({"format": 1, "readouts": readouts, "comparisons": []}), "utf-8"
+            json.dumps({"format": 1, "readouts": readouts, "comparisons": [], "notes": ["held"]}), "utf-8"
         )
         return folder
 
@@ -98,6 +98,7 @@ def test_run_passes_case_seed_folder_and_settings(
     assert (case.tissue.lobules, case.subject.sex) == (1, "female")
     printed = capsys.readouterr()
     assert "note: treatments.0 (msc, day 49) is after day 10 and is left out" in printed.err
+    assert "note: held\n" in printed.out
     assert "lic_mg_per_g" in printed.out and str(out / "figures") in printed.out
 
 

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from lobule import Lobule, load_case
 from lobule.errors import InputError
+from lobule.experiments import style
 from lobule.experiments.cli import main
+from lobule.experiments.masks import drawing
 from lobule.experiments.masks.cleaning import clean, trimmed
 from lobule.experiments.masks.labels import Raster
 from lobule.experiments.masks.sites import sites_of
@@ -41,13 +44,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def stem(words: tuple[str, ...]) -> str:
+    return Path(words[0]).stem.removesuffix(".ome")
+
+
 def made(*words: str) -> TissueMap:
-    """Run the command and return what it has written."""
+    """Run the command and return what it has written, the picture seen."""
     assert main(["mask", *words]) == 0
-    stem = Path(words[0]).stem.removesuffix(".ome")
-    picture = Path(f"{stem}.tissue.png").read_bytes()
+    picture = Path(f"{stem(words)}.tissue.png").read_bytes()
     assert picture.startswith(PNG) and len(picture) > 20_000
-    return read_map(f"{stem}.tissue.toml")
+    return read_map(f"{stem(words)}.tissue.toml")
+
+
+def unseen(*words: str) -> TissueMap:
+    """Run the command without the picture, which takes longest, and return the map."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "beside", lambda *given: Figure())
+        patch.setattr(style, "write", lambda figure, path: path)
+        assert main(["mask", *words]) == 0
+    return read_map(f"{stem(words)}.tissue.toml")
 
 
 def tissue(found: TissueMap) -> Tissue:
@@ -78,7 +93,7 @@ def test_a_label_mask(kinds: NDArray[np.int8]) -> None:
 
 def test_a_site_lies_where_it_is_in_the_image(kinds: NDArray[np.int8]) -> None:
     write(Path("labels.png"), labels(kinds))
-    found = made("labels.png", *SCALE)
+    found = unseen("labels.png", *SCALE)
     assert found.source is not None
     drawn, (right, down) = tissue(found), found.source.origin_um
     column, row = ((right + drawn.x) / UM).astype(int), ((down - drawn.y) / UM).astype(int)
@@ -96,21 +111,21 @@ def palette(kinds: NDArray[np.int8]) -> Image.Image:
 
 def test_the_kinds_of_images_agree(kinds: NDArray[np.int8], capsys: pytest.CaptureFixture[str]) -> None:
     write(Path("grey.png"), labels(kinds))
-    wanted = made("grey.png", *SCALE).rows
+    wanted = unseen("grey.png", *SCALE).rows
     palette(kinds).save("palette.png")
     write(Path("sixteen.tif"), labels(kinds).astype(np.uint16) * 1000)
     write(Path("painted.png"), painted(kinds))
     rgba = np.dstack([painted(kinds), np.full(kinds.shape, 255, np.uint8)])
     rgba[kinds == OUTSIDE] = (120, 40, 40, 0)  # transparent, whatever its colour
     write(Path("clear.png"), rgba)
-    assert made("palette.png", *SCALE).rows == wanted
-    assert made("palette.png", *SCALE, "--colours", "central=blue").rows == wanted
-    assert made("sixteen.tif", *SCALE, "--labels", "central=1000,portal=2000,outside=0").rows == wanted
+    assert unseen("palette.png", *SCALE).rows == wanted
+    assert unseen("palette.png", *SCALE, "--colours", "central=blue").rows == wanted
+    assert unseen("sixteen.tif", *SCALE, "--labels", "central=1000,portal=2000,outside=0").rows == wanted
     assert made("painted.png", *SCALE).rows == wanted
-    assert made("clear.png", *SCALE).rows == wanted
+    assert unseen("clear.png", *SCALE).rows == wanted
     swapped = np.array([[0, 2, 1, 3]], np.uint8)[0][labels(kinds)]
     write(Path("swapped.png"), swapped)
-    assert made("swapped.png", *SCALE, "--labels", "central=2,portal=1,tissue=3").rows == wanted
+    assert unseen("swapped.png", *SCALE, "--labels", "central=2,portal=1,tissue=3").rows == wanted
     assert "note: " not in capsys.readouterr().err
 
 
@@ -131,7 +146,7 @@ TAGS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("options", TAGS.values(), ids=TAGS)
 def test_tiff_says_how_wide_a_pixel_is(options: dict[str, Any], kinds: NDArray[np.int8]) -> None:
     write(Path("tagged.tif"), labels(kinds), **options)
-    source = made("tagged.tif").source
+    source = unseen("tagged.tif").source
     assert source is not None and source.um_per_pixel == pytest.approx(UM, rel=1e-4)
 
 
@@ -139,7 +154,7 @@ def test_ome_tiff_says_it_in_utf_8(kinds: NDArray[np.int8]) -> None:
     tifffile = pytest.importorskip("tifffile")
     size = {"axes": "YX", "PhysicalSizeX": UM, "PhysicalSizeXUnit": "µm"}
     tifffile.imwrite("labels.ome.tif", labels(kinds), metadata=size)
-    source = made("labels.ome.tif").source
+    source = unseen("labels.ome.tif").source
     assert source is not None and source.um_per_pixel == UM
 
 
@@ -157,7 +172,7 @@ def test_shapes_of_qupath(capsys: pytest.CaptureFixture[str]) -> None:
     area = np.pi * 284.0**2 / (23.0**2 * np.sqrt(0.75))
     assert len(parts.kind) == pytest.approx(area, rel=0.05)
     lobule_in_shapes(Path("lobule.geojson"), central="Zentralvene", portal="Portalfeld")
-    again = made(
+    again = unseen(
         "lobule.geojson", "--um-per-pixel", "0.5", "--labels", "central=Zentralvene,portal=Portalfeld"
     )
     assert again.rows == found.rows
@@ -198,7 +213,7 @@ def test_what_blood_does_not_reach_is_left_out_and_told(
     kinds: NDArray[np.int8], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(Path("whole.png"), labels(kinds))
-    wanted = made("whole.png", *SCALE).rows
+    wanted = unseen("whole.png", *SCALE).rows
     capsys.readouterr()
     wide = np.pad(labels(kinds), ((0, 0), (0, 200)))
     wide[100:400, -150:-20] = 3
@@ -226,8 +241,8 @@ def test_what_is_unusual_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_another_species_and_pitch(kinds: NDArray[np.int8]) -> None:
     write(Path("labels.png"), labels(kinds))
-    assert made("labels.png", *SCALE, "--species", "human").pitch_um == 25.0
-    assert made("labels.png", *SCALE, "--pitch", "30").pitch_um == 30.0
+    assert unseen("labels.png", *SCALE, "--species", "human").pitch_um == 25.0
+    assert unseen("labels.png", *SCALE, "--pitch", "30").pitch_um == 30.0
 
 
 def test_histology_is_shown_beside(kinds: NDArray[np.int8]) -> None:
@@ -241,7 +256,7 @@ def test_histology_is_shown_beside(kinds: NDArray[np.int8]) -> None:
 
 def test_a_run_on_the_image_reads_as_the_regular_one(kinds: NDArray[np.int8]) -> None:
     write(Path("painted.png"), painted(kinds))
-    made("painted.png", *SCALE)
+    unseen("painted.png", *SCALE)
     quiet = {"tissue.agents": False, "record.snapshot_days": []}
     regular = Lobule("hfe-mouse", rng=1, settings={**quiet, "tissue.lobules": 7}).run(days=1)
     drawn = Lobule("hfe-mouse", rng=1, settings={**quiet, "tissue.map": "painted.tissue.toml"}).run(days=1)
@@ -395,5 +410,5 @@ def test_bad_shapes_get_one_line(content: Any, told: str, capsys: pytest.Capture
 
 def test_a_mask_is_used_in_a_case(kinds: NDArray[np.int8]) -> None:
     write(Path("labels.png"), labels(kinds))
-    found = made("labels.png", *SCALE)
+    found = unseen("labels.png", *SCALE)
     assert load_case("ccl4-mouse", {"tissue.map": "labels.tissue.toml"}).tissue.map == found

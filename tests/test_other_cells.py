@@ -20,6 +20,7 @@ S = stellate.PARAMETERS.values("mouse")
 M = macrophage.PARAMETERS.values("mouse")
 C = msc.PARAMETERS.values("mouse")
 KEYS = np.arange(N, dtype=U)
+ONE = np.ones(1)
 
 
 def near(share: float, p: float, n: int = N) -> bool:
@@ -144,7 +145,7 @@ def test_macrophages_digest_and_release_with_their_half_lives():
     assert engulfed[0] == pytest.approx(0.5)
     iron, stored, out = np.full(1, 20.0), np.zeros(1), np.empty(1)
     for _ in range(1000):
-        macrophage.recycle(24.0 * M.release_half_life / 1000.0, M, 1.0, 0.0, iron, stored, out)
+        macrophage.recycle(24.0 * M.release_half_life / 1000.0, M, 1.0, 0.0, ONE, iron, stored, out)
     assert iron[0] == pytest.approx(10.0, rel=1e-3)
     assert stored[0] == pytest.approx(0.0, abs=1e-12)
 
@@ -153,7 +154,7 @@ def test_macrophages_answer_to_ferroportin_by_its_power():
     lost = []
     for ferroportin in (0.5, 1.0):
         iron, stored, out = np.full(1, 20.0), np.zeros(1), np.empty(1)
-        macrophage.recycle(1e-3, M, ferroportin, 0.0, iron, stored, out)
+        macrophage.recycle(1e-3, M, ferroportin, 0.0, ONE, iron, stored, out)
         lost.append(out[0])
     assert lost[1] / lost[0] == pytest.approx(2.0**M.release_power, rel=1e-3)
 
@@ -167,7 +168,7 @@ def test_macrophages_answer_to_ferroportin_by_its_power():
 )
 def test_recycling_gives_at_most_what_there_is(dt, ferroportin, gained, iron, share):
     held, stored, out = np.full(1, iron), np.full(1, share * iron), np.empty(1)
-    macrophage.recycle(dt, M, ferroportin, gained, held, stored, out)
+    macrophage.recycle(dt, M, ferroportin, gained, ONE, held, stored, out)
     assert 0.0 <= out[0] <= (iron + gained) * (1.0 + 1e-12)
     assert 0.0 <= stored[0] <= held[0]
     assert held[0] + out[0] == pytest.approx(iron + gained, rel=1e-14)
@@ -180,13 +181,13 @@ def test_stores_fill_above_the_threshold_and_empty_with_their_half_life(dt):
     for step in (0.01, dt):
         iron, stored, out = np.full(1, 1000.0), np.zeros(1), np.empty(1)
         for _ in range(round(240.0 / step)):
-            macrophage.recycle(step, M, 0.3, 0.0, iron, stored, out)
+            macrophage.recycle(step, M, 0.3, 0.0, ONE, iron, stored, out)
         ends.append(stored[0])
     assert 300.0 < ends[0] < 1000.0
     assert ends[1] == pytest.approx(ends[0], rel=0.05)
     iron, stored, out = np.full(1, 10.0), np.full(1, 10.0), np.empty(1)
     for _ in range(1000):
-        macrophage.recycle(0.024 * M.store_half_life, M, 1.0, 0.0, iron, stored, out)
+        macrophage.recycle(0.024 * M.store_half_life, M, 1.0, 0.0, ONE, iron, stored, out)
     assert stored[0] == pytest.approx(5.0, rel=1e-3)
 
 
@@ -280,7 +281,7 @@ def test_msc_die_convert_and_are_licensed():
         held, fate = np.full(N, licence), np.empty(N, np.int8)
         msc.decide(
             dt, SEED, TICK, C, np.full(N, target), np.full(N, rates[0]), np.full(N, rates[1]), KEYS, held,
-            np.full(N, primed), np.full(N, room, np.uint8), fate,
+            np.full(N, primed), np.ones(N), np.ones(N), np.full(N, room, np.uint8), fate,
         )  # fmt: skip
         return held[0], np.bincount(fate, minlength=4) / N
 

@@ -303,7 +303,9 @@ def test_portal_pressure_of_the_running_model_is_as_published(layers, area):
 def test_when_flow_is_solved_again_depends_on_the_state_alone(tmp_path, monkeypatch):
     solved = []
     solve = Perfusion.solve
-    monkeypatch.setattr(Perfusion, "solve", lambda self, c: (solved.append(c.mean()), solve(self, c))[1])
+    monkeypatch.setattr(
+        Perfusion, "solve", lambda self, c, *plugs: (solved.append(c.mean()), solve(self, c, *plugs))[1]
+    )
     model = sections(1, 5.0, [0, 3], hours=4)
     model.save(tmp_path / "half.npz")
     assert solved

@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from lobule.errors import InputError
 from lobule.experiments import runner, sensitivity
 from lobule.experiments.cli import main
+from lobule.experiments.sensitivities import pictures
 from lobule.experiments.sensitivities.analysis import analyse, chance_level, chance_of, ranking, reduced
 from lobule.experiments.sensitivities.pictures import morris_plane, scatters, sobol_bars
 from lobule.experiments.sensitivities.study import saltelli
@@ -180,6 +181,12 @@ def test_a_small_study_from_file_to_table(file: Path, tmp_path: Path, capsys: py
     assert times(out) == before and (out / "indices.csv").read_bytes() == table_before
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "draw_study", lambda *given: [])
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_the_same_from_a_script(file: Path, tmp_path: Path):
     out = tmp_path / "out"
     assert main(["sensitivity", str(file), "--out", str(out), "--workers", "1"]) == 0
@@ -226,6 +233,7 @@ def test_a_study_that_is_killed_goes_on(tmp_path: Path):
     )
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_that_fails_costs_its_trajectory(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -238,14 +246,14 @@ def test_a_run_that_fails_costs_its_trajectory(
             raise ArithmeticError("no convergence")
         return real(folder, case, seed, **options)
 
-    monkeypatch.setattr(runner, "run_into", breaks)
     out = tmp_path / "out"
     words = ["sensitivity", str(file), "--out", str(out), "--workers", "1"]
-    assert main(words) == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "run_into", breaks)
+        assert main(words) == 3
     printed = capsys.readouterr().out
     assert "no convergence" in printed and "1 of 3 trajectories are left out" in printed
     assert json.loads((out / "sensitivity.json").read_text("utf-8"))["readouts"][0]["used"] == 2
-    monkeypatch.undo()
     assert main([*words, "--failed"]) == 0
     assert json.loads((out / "sensitivity.json").read_text("utf-8"))["readouts"][0]["used"] == 3
 

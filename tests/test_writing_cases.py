@@ -22,12 +22,13 @@ def example(name: str, folder: Path) -> Case:
     return load_case(path)
 
 
-def test_there_are_five() -> None:
+def test_there_are_six() -> None:
     assert set(EXAMPLES) == {
         "diet-rat",
         "transfused-patient",
         "ccl4-msc",
         "phlebotomy-cohort",
+        "phlebotomy-course",
         "cirrhosis-abstinence",
     }
 

@@ -76,11 +76,19 @@ def Button(
 
 @solara.component
 def NumberField(
-    label: str, value: float | None, change: Callable[[float | None], None], whole: bool = False
+    label: str,
+    value: float | None,
+    change: Callable[[float | None], None],
+    whole: bool = False,
+    optional: bool = False,
 ) -> None:
-    """A field for a finite number; `change` is told None as long as there is none in it."""
+    """A field for a finite number; `change` is told None as long as there is none in it.
+
+    It says so, unless the number is `optional` and nothing is written.
+    """
     text = solara.use_reactive("" if value is None else f"{value:.12g}")
     number = read_number(text.value, whole)
+    is_fine = number is not None or (optional and not text.value.strip())
 
     def typed(new: str | None) -> None:
         text.set(new or "")
@@ -90,7 +98,7 @@ def NumberField(
         label=label,
         v_model=text.value,
         on_v_model=typed,
-        error_messages=[] if number is not None else ["a whole number" if whole else "a number"],
+        error_messages=[] if is_fine else ["a whole number" if whole else "a number"],
         dense=True,
     )
 

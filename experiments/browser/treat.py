@@ -44,7 +44,7 @@ for _species, _amounts in _PER_KG.items():
     USUAL[_species] |= dict(zip(_names, _amounts, strict=True))
 for _usual in USUAL.values():
     _usual |= {"dose": 1.0, "iron_percent": 0.02, "hazard_percent_per_day": 0.2, "share": 0.667}
-_SCHEDULE = tuple(Dose.model_fields)
+_SCHEDULE = (*Dose.model_fields, "stop_on_event")
 
 
 def kinds() -> dict[str, type[Section]]:
@@ -81,7 +81,10 @@ def initial(kind: str, species: str, per_kg: bool | None = None) -> dict[str, An
     for name, field in fields(kind, per_kg).items():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
         if field.is_required() or field.default is None:
-            start[name] = choices[0] if choices else USUAL[species].get(name, 0.0)
+            nothing = 0.0 if field.is_required() else None
+            start[name] = choices[0] if choices else USUAL[species].get(name, nothing)
+        elif get_origin(field.annotation) is tuple:
+            start[name] = list(field.default)
         else:
             start[name] = field.default
     return start
@@ -110,6 +113,10 @@ def label(name: str) -> str:
         "hazard_percent_per_day": "hepatocytes it kills (% a day)",
         "share": "share of the liver (0 to 0.9)",
         "grams_per_day": "grams a day",
+        "size_um": "size (um, if they may plug sinusoids)",
+        "potency_log_sd": "spread of potency between lots (log SD)",
+        "release_potency": "least potency of a lot that is given",
+        "depot": "in one depot (intrahepatic)",
     }
     if name in words:
         return words[name].capitalize()
@@ -187,6 +194,7 @@ def Field(name: str, field: Any, form: solara.Reactive[dict[str, Any]]) -> None:
         form.set({**form.value, name: value})
 
     annotation = field.annotation
+    is_optional = not field.is_required() and field.default is None and name not in USUAL["mouse"]
     if get_origin(annotation) is Union:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Literal:
@@ -199,5 +207,10 @@ def Field(name: str, field: Any, form: solara.Reactive[dict[str, Any]]) -> None:
         )
     elif annotation is bool:
         solara.Checkbox(label=label(name), value=form.value[name], on_value=change)
+    elif annotation is str:
+        solara.InputText(label(name), value=form.value[name], on_value=change, dense=True)
+    elif get_origin(annotation) is tuple:
+        genes = list(get_args(get_args(annotation)[0]))
+        solara.SelectMultiple(label(name), form.value[name], genes, on_value=change, dense=True)
     else:
-        NumberField(label(name), form.value[name], change)
+        NumberField(label(name), form.value[name], change, optional=is_optional)

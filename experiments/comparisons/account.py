@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: IRON_MOLAR_MASS * float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def draw_accounts(accounts: dict[str, Account]) -> Figure:
+def draw_accounts(accounts: Mapping[str, Account]) -> Figure:
     """Draw for each arm one bar of what came and one of what became of it: they are equally long."""
     words = {**SOURCES, **POOLS, **SINKS}
     totals = {arm: sum(account.came.values()) for arm, account in accounts.items()}
@@ -95,7 +95,12 @@ def draw_accounts(accounts: dict[str, Account]) -> Figure:
                     rest += amount
                     continue
                 name_of, colour = words.get(key, (key, style.ORANGE))
-                look = {"color": colour, "edgecolor": "white", "linewidth": 0.4, "height": 0.34}
+                look: dict[str, Any] = {
+                    "color": colour,
+                    "edgecolor": "white",
+                    "linewidth": 0.4,
+                    "height": 0.34,
+                }
                 handles[name_of] = ax.barh(y, factor * amount, left=factor * left, **look)
                 left += amount
             look = {"color": "#444444", "edgecolor": "white", "linewidth": 0.4, "height": 0.34}

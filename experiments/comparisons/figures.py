@@ -110,8 +110,8 @@ def differences(comparison: Comparison, findings: Findings, names: Sequence[str]
         for arm in comparison.treated:
             found = effects_in(findings.effects, arm, name)
             if found["day"].size:
-                curves = (found[key] for key in ("ci_low", "difference", "ci_high"))
-                handles[arm] = _band(ax, found["day"] / scale, *curves, looks[arm])
+                low, middle, high = (found[key] for key in ("ci_low", "difference", "ci_high"))
+                handles[arm] = _band(ax, found["day"] / scale, low, middle, high, looks[arm])
         _branch(ax, comparison, scale)
         ax.locator_params(nbins=6)
         plain_ticks(ax)
@@ -180,12 +180,12 @@ def dose_curve(
         bar = [[0.0 if math.isnan(x) else x for x in half] for half in bar]
         dot: dict[str, Any] = {"fmt": look[arm].marker, "color": look[arm].colour, "capsize": 4}
         ax.errorbar(dose, float(middle.difference), yerr=bar, markersize=7, zorder=4, **dot)
-    if found.n:
+    if math.isfinite(found.slope):
         x = np.logspace(np.log10(doses.min()) - 0.3, np.log10(doses.max()) + 0.15, 200)
         name = f"saturating curve, half at {found.ed50:.3g} {table.unit}".rstrip()
         ax.plot(x, found.emax * x / (found.ed50 + x), color=style.INK, linewidth=1.5, label=name)
-        line = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (5, 2))}
-        ax.plot(x, found.slope * x, label="line through zero", **line)
+        dashes: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (5, 2))}
+        ax.plot(x, found.slope * x, label="line through zero", **dashes)
     ax.plot([], [], "o", color=style.MUTED, alpha=0.4, markersize=4.5, label="patients")
     ax.errorbar([], [], yerr=[], fmt="o", color=style.INK, capsize=4, label="mean, 95 % confidence interval")
     ax.set_xscale("log")

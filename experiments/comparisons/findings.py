@@ -50,7 +50,7 @@ class EndpointRow(NamedTuple):
     def fields(self) -> dict[str, Any]:
         """Return the row of ``endpoints.csv``."""
         percent, low, high = self.percent
-        about = {"arm": self.arm, "control": self.control, "endpoint": self.words}
+        about: dict[str, Any] = {"arm": self.arm, "control": self.control, "endpoint": self.words}
         about |= {"readout": self.endpoint.readout, "at": self.endpoint.at, "measure": self.endpoint.measure}
         numbers = {name: value.item() for name, value in self.found._asdict().items()}
         relative = {"percent_of_control": percent, "percent_low": low, "percent_high": high}

@@ -61,10 +61,11 @@ def draw_lobules(grid: Grid, quantity: str) -> Figure:
     ratio = float(np.clip(Layer(models[0]).height_to_width, 0.4, 1.5))
     figure = style.new_figure(2.7 * columns + 1.7, (2.7 * ratio + 0.35) * len(grid) + 0.6)
     words, colours, top = _scale(models, quantity)
-    heading(figure, f"{words[: words.index(' (')]}, one patient")
+    vacant = "; green-grey where there is no hepatocyte" if quantity == "iron" else ""
+    heading(figure, f"{words[: words.index(' (')]}, one patient{vacant}")
     axes: NDArray[Any] = figure.subplots(len(grid), columns, squeeze=False)
     norm = Normalize(0.0, top)
-    for row, (arm, states) in zip(axes, grid.items(), strict=True):
+    for number, (row, (arm, states)) in enumerate(zip(axes, grid.items(), strict=True)):
         for ax in row:
             ax.set_axis_off()
         for ax, (day, model) in zip(row, states.items(), strict=False):
@@ -78,10 +79,11 @@ def draw_lobules(grid: Grid, quantity: str) -> Figure:
                 layer.scale_bar(ax)
                 place = {"transform": ax.transAxes, "ha": "right", "va": "center", "rotation": 90}
                 ax.text(-0.03, 0.5, fill(arm, 26), fontsize=style.LABEL, color=style.INK, **place)
-            if row is axes[0]:
+            if number == 0:
                 ax.set_title(f"day {day:g}", fontsize=style.LABEL, color=style.INK)
+    shrink = min(0.9, 2.0 / len(grid))  # as tall as two rows
     bar = figure.colorbar(
-        ScalarMappable(norm, colours), ax=list(axes.flat), shrink=0.8, aspect=30, pad=0.015, extend="max"
+        ScalarMappable(norm, colours), ax=list(axes.flat), shrink=shrink, aspect=30, pad=0.015, extend="max"
     )
     bar.set_label(words, fontsize=style.LABEL)
     bar.ax.tick_params(labelsize=style.TICK)

@@ -86,6 +86,7 @@ class Bliss(NamedTuple):
     """Whether two treatments together do more than each for itself."""
 
     n: int
+    verdict: Literal["synergy", "antagonism", "not found", "not defined"]
     effect_a: float
     """Fractional effect: what the arm takes off the control's mean, 1 for all of it."""
     effect_b: float
@@ -96,7 +97,6 @@ class Bliss(NamedTuple):
     """Effect of both less the expected one."""
     ci_low: float
     ci_high: float
-    verdict: Literal["synergy", "antagonism", "not found", "not defined"]
 
 
 def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
@@ -118,7 +118,7 @@ def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
     four = four[:, np.isfinite(four).all(axis=0)]
     n = four.shape[1]
     if n == 0:
-        return Bliss(0, *[float("nan")] * 7, "not defined")
+        return Bliss(0, "not defined", *[float("nan")] * 7)
     picked = np.random.default_rng(RESAMPLING_SEED).integers(0, n, (RESAMPLES, n))
     f_a, f_b, f_both, expected = _effects(four.mean(axis=1))
     excess = f_both - expected
@@ -131,7 +131,7 @@ def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
         verdict = "synergy"
     elif high < 0.0:
         verdict = "antagonism"
-    return Bliss(n, *(float(x) for x in (f_a, f_b, f_both, expected, excess, low, high)), verdict)
+    return Bliss(n, verdict, *(float(x) for x in (f_a, f_b, f_both, expected, excess, low, high)))
 
 
 def _effects(means: Array) -> tuple[Array, Array, Array, Array]:
@@ -153,18 +153,19 @@ class DoseResponse(NamedTuple):
     """How an effect grows with the dose."""
 
     n: int
+    verdict: Literal["saturates", "line", "not found"]
     slope: float
-    """Of the line through zero, per unit of dose."""
+    """Of the line through zero, per unit of dose: the mean of the patients' own slopes."""
+    slope_low: float
+    slope_high: float
     emax: float
     """Effect that the curve E = emax * dose / (ed50 + dose) tends to."""
     ed50: float
     """Dose of half of it."""
     ed50_low: float
     ed50_high: float
-    aicc_nothing: float
     aicc_line: float
     aicc_emax: float
-    verdict: Literal["saturates", "line", "not found"]
 
 
 def dose_response(doses: Array, effects: Array) -> DoseResponse:
@@ -180,38 +181,37 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     Returns
     -------
     DoseResponse
-        Nothing, a line through zero and an Emax curve are fitted by least squares and compared by AICc. The
-        effect "saturates" where the curve is better than the line by 2 and the 95 % interval of its ED50,
-        from resampling patients, ends within the doses given.
+        An effect is found where Student's 95 % interval of the patients' slopes does not hold 0. A line
+        through zero and an Emax curve are fitted by least squares and compared by AICc. The effect
+        "saturates" where the curve is better by 2 and the 95 % interval of its ED50, from resampling
+        patients, ends within the doses given.
     """
     effects = effects[np.isfinite(effects).all(axis=1)]
     n, k = effects.shape
-    if n == 0:
-        return DoseResponse(0, *[float("nan")] * 8, "not found")
-    shapes = np.log10([doses.min() / ED50_SPAN, doses.max() * ED50_SPAN])
-    trial = np.logspace(*shapes, ED50_STEPS)
-    curves = doses / (trial[:, None] + doses)
     squares = float(np.square(effects).sum())
+    if squares == 0.0:
+        return DoseResponse(n, "not found", *[float("nan")] * 9)
+    trial = np.geomspace(doses.min() / ED50_SPAN, doses.max() * ED50_SPAN, ED50_STEPS)
+    curves = doses / (trial[:, None] + doses)
     totals = effects.sum(axis=0)
-    slope = float(totals @ doses / (n * doses @ doses))
+    slopes = effects @ doses / float(doses @ doses)
+    slope = paired(slopes, np.zeros(n))
     heights, rests = _fits(totals[None], squares, curves, n)
     best = int(np.argmin(rests[0]))
     rest_line = max(squares - float(totals @ doses) ** 2 / (n * float(doses @ doses)), 0.0)
-    nothing, line, emax = (
-        _aicc(rest, n * k, p) for p, rest in enumerate((squares, rest_line, float(rests[0, best])))
-    )
+    line, emax = _aicc(rest_line, n * k, 1), _aicc(float(rests[0, best]), n * k, 2)
     low, high = np.nan, np.nan
     if n > 1:
         picked = np.random.default_rng(RESAMPLING_SEED).integers(0, n, (RESAMPLES, n))
         drawn = effects[picked].sum(axis=1)
         low, high = _interval(trial[np.argmin(_fits(drawn, 0.0, curves, n)[1], axis=1)])
     verdict: Literal["saturates", "line", "not found"] = "not found"
-    if squares > 0.0 and min(line, emax) < nothing - CLEAR:
+    if slope.ci_low > 0.0 or slope.ci_high < 0.0:
         saturates = emax < line - CLEAR and high <= float(doses.max())
         verdict = "saturates" if saturates else "line"
-    return DoseResponse(
-        n, slope, float(heights[0, best]), float(trial[best]), low, high, nothing, line, emax, verdict
-    )
+    line_numbers = (float(x) for x in (slope.difference, slope.ci_low, slope.ci_high))
+    height, half = float(heights[0, best]), float(trial[best])
+    return DoseResponse(n, verdict, *line_numbers, height, half, low, high, line, emax)
 
 
 def _fits(totals: Array, squares: float, curves: Array, n: int) -> tuple[Array, Array]:

@@ -18,6 +18,8 @@ def interval(middle: float, low: float, high: float, digits: int = 4) -> str:
     """Return ``"-1.5 [-2, -1]"``, without an interval where there is none."""
     if math.isnan(middle):
         return "none"
+    if middle == low == high == 0.0:
+        return "0"
     if math.isnan(low):
         return f"{middle:+.{digits}g} (no interval)"
     return f"{middle:+.{digits}g} [{low:+.{digits}g}, {high:+.{digits}g}]"
@@ -28,9 +30,9 @@ def pairing_in_words(found: Paired) -> str:
     ratio = float(found.ratio)
     if found.n < 2:
         return "not known"
-    if math.isnan(ratio):
-        return "no patient differs"
-    return "all differences are equal" if math.isinf(ratio) else f"{ratio:.3g} times the patients"
+    if found.variance_paired == 0.0:
+        return "all patients differ by as much" if found.difference else "no patient differs"
+    return f"{ratio:.3g} times the patients"
 
 
 def placebo_in_words(placebo: Placebo) -> str:
@@ -45,10 +47,13 @@ def dose_response_in_words(comparison: Comparison, asked: DoseResponseTable, fou
     """Return whether an effect grows with the dose, and whether it saturates."""
     words = in_words(asked, comparison.branch_day, comparison.end_day)
     top, unit = max(doses_of(asked, comparison).values()), f" {asked.unit}" if asked.unit else ""
+    slope = interval(top * found.slope, top * found.slope_low, top * found.slope_high, 3)
     aicc = (
-        f"AICc: nothing {found.aicc_nothing:.1f}, line {found.aicc_line:.1f}, curve {found.aicc_emax:.1f}; "
-        f"n = {found.n}"
+        f"line at {top:g}{unit} {slope}; AICc of the line {found.aicc_line:.1f}, of the curve "
+        f"{found.aicc_emax:.1f}; n = {found.n}"
     )
+    if math.isnan(found.aicc_line):
+        return f"{words}: no patient differs from the control at any dose (n = {found.n})."
     if found.verdict == "not found":
         return f"{words}: no effect of the dose was found ({aicc})."
     half = f"{found.ed50:.3g} [{found.ed50_low:.3g}, {found.ed50_high:.3g}]{unit}"
@@ -101,7 +106,7 @@ def lines(comparison: Comparison, findings: Findings) -> Iterator[str]:
             yield f"{words}{f', {unit}' if unit else ''}: difference to {row.control}"
         found, percent = row.found, row.percent[0]
         numbers = interval(float(found.difference), float(found.ci_low), float(found.ci_high))
-        share = f"{percent:+.1f} %" if math.isfinite(percent) else ""
+        share = f"{percent:+.2g} %" if math.isfinite(percent) and percent else ""
         yield f"  {row.arm:24} {numbers:34} {share:>9}  n = {found.n}, pairing: {pairing_in_words(found)}"
     for asked, response in findings.dose_response:
         yield dose_response_in_words(comparison, asked, response)

@@ -13,7 +13,8 @@ MEETS_ALL: dict[str, Any] = {
     "record": {},
     "clock": {"phases": [{"days": 0.25, "step_hours": 1.0}]},
     "treatments": [
-        {"kind": "msc", "day": 0.0, "cells": 2e6, "route": "intraportal"},
+        {"kind": "msc", "day": 0.0, "cells": 2e6, "route": "intraportal", "size_um": 20.0},
+        {"kind": "msc", "day": 0.0, "cells": 2e6, "route": "hepatic-artery", "engineered": ["mmp"]},
         {"kind": "toxin", "day": 0.0, "agent": "ccl4", "dose": 1.0},
         {"kind": "chelator", "day": 0.0, "drug": "deferoxamine", "mg_per_kg": 40.0},
         {"kind": "ev", "day": 0.0, "particles": 1e10, "route": "intravenous"},
