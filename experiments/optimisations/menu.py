@@ -14,12 +14,13 @@ from lobule.doses import Section, Treatment
 from lobule.errors import InputError, shown
 from lobule.experiments.optimisations.optimisefile import ChoiceTable
 from lobule.experiments.sweeps.design import unit_of
+from lobule.schedule import CONDITIONS
 
 GIVEN = "given"
 """Last part of the key of the decision whether an optional treatment is given at all."""
 DETAILS = ("drug", "agent", "compound")
 
-Value = bool | float | str
+Value = bool | int | float | str
 Values = Mapping[str, Value | None]
 """What was decided, by the key of the decision; None for values of a treatment that is not given."""
 
@@ -45,11 +46,15 @@ class Decision:
     unit: str
     table: ChoiceTable
 
-    def ends(self) -> tuple[Value, ...]:
-        """Return the values between which all others lie, or all choices."""
-        if self.table.choices is not None:
-            return self.table.choices
-        return (float(self.table.low or 0.0), float(self.table.high or 0.0))
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Keys that lead from the table of the treatment to the value."""
+        return tuple(self.key.split(".")[2:])
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is decided here that the treatment is given at all."""
+        return self.place == (GIVEN,)
 
 
 class _Treatments(Section):
@@ -80,10 +85,8 @@ class Menu:
             is_optional = table.get("optional", False)
             if not isinstance(is_optional, bool):
                 raise InputError(f"treatments.{i}.optional = {shown(is_optional)} -> must be true or false")
-            plain = {key: value for key, value in table.items() if key != "optional"}
-            chosen = {key: value for key, value in plain.items() if isinstance(value, Mapping)}
-            self._fixed.append({key: value for key, value in plain.items() if key not in chosen})
-            self._own.append(tuple(_decisions(i, table, chosen, is_optional)))
+            self._fixed.append({key: value for key, value in table.items() if key != "optional"})
+            self._own.append(tuple(_decisions(f"treatments.{i}", table, is_optional)))
         self.decisions = tuple(itertools.chain.from_iterable(self._own))
         if not self.decisions:
             raise InputError(
@@ -95,13 +98,11 @@ class Menu:
 
     def corners(self) -> Iterator[dict[str, Value]]:
         """Yield the schedules with all ends of the choices of one treatment, those of the others lowest."""
-        lowest = {decision.key: decision.ends()[0] for decision in self.decisions}
-        lowest |= {key: True for key in lowest if key.endswith(f".{GIVEN}")}
+        first = {d.key: True if d.is_switch else d.table.ends()[0] for d in self.decisions}
         for own in self._own:
-            keys = [decision.key for decision in own if not decision.key.endswith(f".{GIVEN}")]
-            ends = [decision.ends() for decision in own if decision.key in keys]
-            for values in itertools.product(*ends):
-                yield lowest | dict(zip(keys, values, strict=True))
+            free = [decision for decision in own if not decision.is_switch]
+            for values in itertools.product(*(decision.table.ends() for decision in free)):
+                yield first | dict(zip((decision.key for decision in free), values, strict=True))
 
     def settled(self, values: Mapping[str, Value]) -> dict[str, Value | None]:
         """Return `values` with None for those that mean nothing, since their treatment is not given."""
@@ -109,8 +110,7 @@ class Menu:
         for i, own in enumerate(self._own):
             is_given = values.get(f"treatments.{i}.{GIVEN}", True)
             for decision in own:
-                is_switch = decision.key.endswith(f".{GIVEN}")
-                kept[decision.key] = values[decision.key] if is_given or is_switch else None
+                kept[decision.key] = values[decision.key] if is_given or decision.is_switch else None
         return kept
 
     def doses(self, values: Values) -> tuple[Treatment, ...]:
@@ -125,8 +125,11 @@ class Menu:
         for i, (fixed, own) in enumerate(zip(self._fixed, self._own, strict=True)):
             if not values.get(f"treatments.{i}.{GIVEN}", True):
                 continue
-            chosen = {decision.key.rsplit(".", 1)[-1]: values[decision.key] for decision in own}
-            tables.append(fixed | {key: value for key, value in chosen.items() if key != GIVEN})
+            table = fixed
+            for decision in own:
+                if not decision.is_switch:
+                    table = _with(table, decision.place, values[decision.key])
+            tables.append(table)
             places.append(i)
         try:
             return _Treatments.model_validate({"treatments": tables}).treatments
@@ -141,22 +144,36 @@ def _renumbered(line: str, places: Sequence[int]) -> str:
     return f"{first}.{places[int(number)]}.{rest}" if number.isdecimal() else line
 
 
-def _decisions(i: int, table: Mapping[str, Any], chosen: Mapping[str, Any], optional: bool) -> list[Decision]:
-    details = [table["kind"] if isinstance(table.get("kind"), str) else "treatment"]
-    details = [str(table[name]) for name in DETAILS if isinstance(table.get(name), str)] or details
-    what = "MSC" if details == ["msc"] else details[0]
-    found = []
-    if optional:
-        given = ChoiceTable(choices=(False, True))
-        found.append(Decision(f"treatments.{i}.{GIVEN}", f"{what}: given", "-", given))
-    for key, value in chosen.items():
-        name = f"treatments.{i}.{key}"
-        if key == "kind":
-            raise InputError(f"{name} -> is not chosen: give each kind a table of its own, optional = true")
+def _with(table: Mapping[str, Any], place: Sequence[str], value: Value | None) -> dict[str, Any]:
+    """Return `table` with `value` at `place`."""
+    first, *rest = place
+    return {**table, first: _with(table[first], rest, value) if rest else value}
+
+
+def _decisions(at: str, table: Mapping[str, Any], is_optional: bool) -> Iterator[Decision]:
+    """Yield what is chosen of a treatment, first whether it is given."""
+    named = [str(table[name]) for name in (*DETAILS, "kind") if isinstance(table.get(name), str)]
+    what = {"msc": "MSC", "ev": "vesicles"}.get(named[0], named[0]) if named else "treatment"
+    if is_optional:
+        yield Decision(f"{at}.{GIVEN}", f"{what}: {GIVEN}", "-", ChoiceTable(choices=(False, True)))
+    for place, value in _chosen(table):
+        key = ".".join((at, *place))
+        if place == ("kind",):
+            raise InputError(f"{key} -> is not chosen: give each kind a table of its own, optional = true")
         try:
             choice = ChoiceTable.model_validate(value)
         except ValidationError as error:
             line = explain_errors(error, ChoiceTable, value, lambda key: "").removeprefix(": ")
-            raise InputError(f"{name}.{line}") from None
-        found.append(Decision(name, f"{what}: {key.replace('_', ' ')}", unit_of([name])[0], choice))
-    return found
+            raise InputError(f"{key}.{line}") from None
+        words = " ".join(place).replace("_", " ")
+        yield Decision(key, f"{what}: {words}", unit_of([key])[0], choice)
+
+
+def _chosen(table: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the place and the table of every choice; a condition of a schedule may hold one."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            if key in CONDITIONS and not before:
+                yield from _chosen(value, (key,))
+            else:
+                yield (*before, key), value

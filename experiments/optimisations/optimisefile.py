@@ -25,19 +25,20 @@ LEAST_POPULATION = 4
 class ChoiceTable(Section):
     """A value of a treatment that the search may choose."""
 
-    low: float | None = None
+    low: int | float | None = None
     """Lower end of an interval."""
-    high: float | None = None
+    high: int | float | None = None
     """Upper end."""
-    step: float | None = Field(default=None, gt=0)
-    """Difference between two values that are tried; any value of the interval when absent."""
+    step: int | float | None = Field(default=None, gt=0)
+    """Difference between two values that are tried, which are whole numbers where all three are; any value
+    of the interval when absent."""
     scale: Scale = "linear"
     """Whether values or their logarithms are spread evenly."""
-    choices: Annotated[tuple[bool | float | str, ...], Field(min_length=2, strict=False)] | None = None
+    choices: Annotated[tuple[bool | int | float | str, ...], Field(min_length=2, strict=False)] | None = None
     """Values to choose from, instead of an interval: numbers or words."""
 
     @model_validator(mode="after")
-    def _is_one_of_the_two(self) -> Self:
+    def _has_ends_or_choices(self) -> Self:
         if self.choices is not None:
             if {"low", "high", "step", "scale"} & self.model_fields_set:
                 raise ValueError("choices -> go without low, high, step and scale")
@@ -58,6 +59,18 @@ class ChoiceTable(Section):
                 )
         return self
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the values of the interval are whole numbers."""
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step))
+
+    def ends(self) -> tuple[bool | int | float | str, ...]:
+        """Return the ends of the interval and its middle, where that is tried; or all choices."""
+        if self.choices is not None:
+            return self.choices
+        low, high = self.low or 0, self.high or 0
+        return (low, high) if self.step is not None else (low, 0.5 * (low + high), high)
+
 
 class Objective(Endpoint):
     """What is wanted: a readout, or a quantity of the schedule itself."""
@@ -65,8 +78,8 @@ class Objective(Endpoint):
     readout: str = ""
     """Name of the readout; this or `quantity`."""
     quantity: Quantity | None = None
-    """Of the schedule alone: `cells` given in all, `doses` of all kinds, or `visits`: different times at which
-    cells, vesicles, blood or iron are given, blood is drawn or liver removed."""
+    """Of the schedule alone, as planned: `cells` given in all, `doses` of all kinds, or `visits`: different
+    times at which cells, vesicles, blood or iron are given, blood is drawn or liver removed."""
     goal: Literal["minimise", "maximise"]
     """Which way is better."""
     label: str = Field(default="", max_length=60)

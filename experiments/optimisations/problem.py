@@ -1,47 +1,24 @@
-"""An optimisation: the patients, what may be given, what is measured of a schedule."""
+"""An optimisation: the patients, what may be given, the runs of schedules."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from lobule.case import Case, load_case
-from lobule.doses import (
-    HOURS_PER_DAY,
-    EVDose,
-    Hepatectomy,
-    IronInjection,
-    MSCDose,
-    Phlebotomy,
-    Transfusion,
-    Treatment,
-)
+from lobule.doses import HOURS_PER_DAY, Treatment
 from lobule.errors import InputError
-from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.comparisons.comparison import in_words, measured
 from lobule.experiments.optimisations.menu import Menu, Values
-from lobule.experiments.optimisations.optimisefile import Limit, Objective, OptimiseFile, Quantity, optimise_file
-from lobule.experiments.optimisations.search import Outcome
-from lobule.experiments.sweeps.courses import Array, Course, reduced
+from lobule.experiments.optimisations.optimisefile import Limit, Objective, OptimiseFile, optimise_file
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
-from lobule.readouts import READOUTS
 
-VISITS = (MSCDose, EVDose, Phlebotomy, Transfusion, IronInjection, Hepatectomy)
-"""What a patient has to come for; tablets, pumps and habits are for home."""
-UNITS: Mapping[Quantity, str] = {"cells": "cells", "doses": "doses", "visits": "visits"}
-MEANINGS: Mapping[Quantity, str] = {
-    "cells": "mesenchymal stem cells given in all, as planned",
-    "doses": "doses of all kinds, as planned",
-    "visits": "visits, as planned",
-}
-NOTHING = "no treatment"
-"""Name of the arm with nothing but what the case gives."""
+NOTHING = "as the case is"
+"""Name of the arm that is given nothing but what the case gives."""
+UNSNAPPED: dict[str, Any] = {"record.snapshot_days": [], "record.final_snapshot": False}
 
 
 @dataclass(frozen=True)
@@ -55,7 +32,7 @@ class Optimisation:
     path : Path
         Where it is.
     base : Case
-        The patient without the treatments that are searched.
+        The patient, without the treatments that are searched.
     menu : Menu
         What may be given.
     patients, check_patients, generations, population, front : int
@@ -83,81 +60,123 @@ class Optimisation:
         return self.base.end_hours / HOURS_PER_DAY
 
     @property
-    def goals(self) -> list[str]:
-        """Which way each objective is better."""
-        return [objective.goal for objective in self.file.objectives]
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is wanted."""
+        return self.file.objectives
 
     @property
-    def signs(self) -> Array:
-        """By what an objective is multiplied so that less is better."""
-        return np.array([1.0 if goal == "minimise" else -1.0 for goal in self.goals])
+    def limits(self) -> tuple[Limit, ...]:
+        """What must hold."""
+        return self.file.limits
 
-    def case(self, doses: Sequence[Treatment]) -> Case:
-        """Return the case of a schedule."""
-        return load_case(self.base, {"treatments": _beside(self.base, doses)}) if doses else self.base
+    def case(self, values: Values | None) -> Case:
+        """Return the case with a schedule; None stands for nothing but what the case gives."""
+        return load_case(self.base, self._changes(values))
 
-    def plan(self, name: str, schedules: Mapping[str, Values | None], check: bool = False) -> Plan:
-        """Return the runs of some schedules.
+    def _changes(self, values: Values | None) -> dict[str, Any]:
+        doses = () if values is None else self.menu.doses(values)
+        return given_beside(self.base, doses) if doses else {}
+
+    def plan(self, name: str, schedules: Mapping[str, Values | None], *, fresh: bool = False) -> Plan:
+        """Return the runs of schedules.
 
         Parameters
         ----------
         name : str
-            Name of the plan.
+            What is added to the name of the optimisation.
         schedules : mapping of str to values
-            What was decided for each; None for nothing but what the case gives.
-        check : bool
-            With the fresh patients instead of those of the search.
+            What was decided, by the name of the arm; None for nothing but what the case gives.
+        fresh : bool
+            With the patients of the check instead of those of the search.
         """
-        arms = {}
-        for arm, values in schedules.items():
-            doses = () if values is None else self.menu.doses(values)
-            arms[arm] = {"treatments": _beside(self.base, doses)} if doses else {}
-        first = self.patients if check else 0
-        number = self.check_patients if check else self.patients
-        replicates = range(first, first + number)
-        return make_plan(name, [self.base], {}, replicates, arms=arms, root=self.file.seed, label=str(self.path))
-
-    def outcome(self, case: Case, courses: Sequence[Course]) -> Outcome:
-        """Return what a schedule comes to.
-
-        Parameters
-        ----------
-        case : Case
-            The case with the schedule.
-        courses : sequence of Course
-            What was recorded of each patient.
-        """
-        branch = self.file.branch_day
-        found = [
-            [quantity_of(o.quantity, case)] * len(courses)
-            if o.quantity is not None
-            else [measured(o, course, branch) for course in courses]
-            for o in self.file.objectives
-        ]
-        held = [
-            [quantity_of(limit.quantity, case)]
-            if limit.quantity is not None
-            else [limited(limit, course, branch) for course in courses]
-            for limit in self.file.limits
-        ]
-        numbers = [value for row in (*found, *held) for value in row]
-        if not all(map(math.isfinite, numbers)):
-            return Outcome((), failure="an objective or a limit has no number")
-        n = len(courses)
-        errors = [float(np.std(row, ddof=1)) / math.sqrt(n) if n > 1 else math.nan for row in found]
-        ends = [max(zip(map(limit_violation(limit), row), row)) for limit, row in zip(self.file.limits, held, strict=True)]
-        return Outcome(
-            tuple(float(np.mean(row)) for row in found),
-            tuple(errors),
-            tuple(value for _, value in ends),
-            tuple(violation for violation, _ in ends),
+        number = self.check_patients if fresh else self.patients
+        first = self.patients if fresh else 0
+        return make_plan(
+            f"{self.name} {name}",
+            [self.base],
+            {},
+            range(first, first + number),
+            arms={arm: self._changes(values) for arm, values in schedules.items()},
+            root=self.file.seed,
+            label=str(self.path),
         )
 
 
-def _beside(base: Case, doses: Sequence[Treatment]) -> list[dict[str, object]]:
-    """Return the treatments of the base case, and `doses` beside them, as tables."""
-    return [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *doses)]
+def given_beside(base: Case, doses: Sequence[Treatment]) -> dict[str, Any]:
+    """Return the changes of a case by which `doses` are given beside its own treatments."""
+    given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *doses)]
+    drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
+    return {
+        "treatments": given,
+        **{f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()},
+    }
 
 
-def limit_violation(limit: Limit):  # noqa: D103
-    ...
+def read_optimisation(file: Path, *, quick: bool = False) -> Optimisation:
+    """Return the optimisation that a file, or a built-in one by its name, describes.
+
+    Parameters
+    ----------
+    file : Path
+        The file, or the name.
+    quick : bool
+        With what the file says under ``[quick]``.
+
+    Raises
+    ------
+    InputError
+        One line naming the file, the key, the value, what is allowed and the nearest valid name.
+    """
+    path, table = optimise_file(file)
+    try:
+        return _made(path, table, quick)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _made(path: Path, table: OptimiseFile, quick: bool) -> Optimisation:
+    less = {key: value for key, value in table.quick if quick and value is not None and key != "settings"}
+    sizes = {
+        "patients": table.patients,
+        "check_patients": table.check_patients,
+        "generations": table.generations,
+    }
+    sizes |= {"population": table.population, "front": table.front, **less}
+    if sizes["check_patients"] is None:
+        sizes["check_patients"] = sizes["patients"]
+    settings = settings_in(table.settings, path)
+    settings |= settings_in(table.quick.settings, path) if quick else {}
+    recorded = {f"record.{key}": value for key, value in table.record if value is not None}
+    base = load_case(located(table.case, path), settings)
+    base = base if table.days is None else base.with_days(table.days)[0]
+    base = load_case(base, UNSNAPPED | recorded)
+    found = Optimisation(table, path, base, Menu(table.treatments), **sizes)  # type: ignore[arg-type]
+    _check_times(found)
+    for values in found.menu.corners():
+        _check_case(found, values)
+    return found
+
+
+def _check_case(optimisation: Optimisation, values: Values) -> None:
+    """Refuse what the patient cannot be given; the treatments of the case come before those of the file."""
+    before = len(optimisation.base.treatments)
+    try:
+        optimisation.case(values)
+    except InputError as error:
+        first, _, rest = str(error).partition("treatments.")
+        number, dot, words = rest.partition(".")
+        if number.isdecimal() and int(number) >= before:
+            raise InputError(f"treatments.{int(number) - before}{dot}{words}") from None
+        raise InputError(f"{first}{rest and 'treatments.'}{rest}") from None
+
+
+def _check_times(optimisation: Optimisation) -> None:
+    end = optimisation.end_day
+    if optimisation.file.branch_day >= end:
+        raise InputError(
+            f"branch_day = {optimisation.file.branch_day:g} -> must be before the end, day {end:g}"
+        )
+    for name, entries in (("objectives", optimisation.objectives), ("limits", optimisation.limits)):
+        for i, entry in enumerate(entries):
+            if not isinstance(entry.at, str) and entry.at > end:
+                raise InputError(f"{name}.{i}.at = {entry.at:g} -> is after the end, day {end:g}")

@@ -11,6 +11,7 @@ from lobule.experiments.export.needed import library
 from lobule.experiments.optimisations.menu import Decision, Value
 
 SEEDS = 2**32  # of NumPy's older generator, which Optuna has
+DIGITS = 3  # of what is chosen from an interval without steps
 FAILED = 1e9  # violation of a schedule that gave no numbers: any that did is better
 
 
@@ -94,7 +95,7 @@ def search(
     space = {decision.key: _distribution(optuna, decision) for decision in decisions}
     for generation in range(generations):
         trials = [study.ask(space) for _ in range(population)]
-        values = [{decision.key: trial.params[decision.key] for decision in decisions} for trial in trials]
+        values = [{d.key: _plain(d, trial.params[d.key]) for d in decisions} for trial in trials]
         outcomes = evaluate(generation, values)
         for trial, outcome in zip(trials, outcomes, strict=True):
             _tell(study, trial, outcome, goals)
@@ -113,10 +114,20 @@ def _tell(study: Any, trial: Any, outcome: Outcome, goals: Sequence[str]) -> Non
     study.tell(trial, worst if outcome.failure else list(outcome.means))
 
 
+def _plain(decision: Decision, value: Value) -> Value:
+    """Return a number with as many digits as somebody would write down, within its interval."""
+    table = decision.table
+    if not isinstance(value, float) or table.low is None or table.high is None or table.step is not None:
+        return value
+    return min(max(float(f"{value:.{DIGITS}g}"), table.low), table.high)
+
+
 def _distribution(optuna: Any, decision: Decision) -> Any:
     table = decision.table
     if table.choices is not None:
         return optuna.distributions.CategoricalDistribution(table.choices)
+    if table.is_whole:
+        return optuna.distributions.IntDistribution(table.low, table.high, step=table.step)
     return optuna.distributions.FloatDistribution(
         table.low, table.high, log=table.scale == "log", step=table.step
     )
