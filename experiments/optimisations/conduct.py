@@ -108,7 +108,7 @@ def losses_of(optimisation: Optimisation, outcomes: Sequence[Outcome]) -> Array:
     """Return objectives so that less is better, shape (outcomes, objectives); infinite without numbers."""
     number = len(optimisation.objectives)
     signs = np.array([1.0 if o.goal == "minimise" else -1.0 for o in optimisation.objectives])
-    rows = [np.full(number, np.inf) if o.failure else signs * o.means for o in outcomes]
+    rows = [np.full(number, np.inf) if o.failure else signs * o.ranked for o in outcomes]
     return np.array(rows).reshape(-1, number)
 
 

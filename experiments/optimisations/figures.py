@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_COURSES = 7  # picked schedules whose courses are drawn
-SHADE = "Blues"
+SHADE, DARK = "Blues", 0.75  # colour map, and share from which on text on it is white
 
 
 def _columns(study: Study) -> list[str]:
@@ -41,24 +41,18 @@ def _axis_label(study: Study, number: int) -> str:
 
 
 def front(study: Study) -> Figure:
-    """Draw all schedules by two objectives, the third as colour; the front numbered, its check beside it."""
-    outcomes = [schedule.outcome for schedule in study.schedules]
-    there = np.array([not outcome.failure for outcome in outcomes])
-    means = np.array([o.means if not o.failure else (math.nan,) * _number(study) for o in outcomes])
-    allowed, on_front = feasible(study), np.isin(np.arange(len(outcomes)), study.front)
-    figure = style.new_figure(8.6, 6.2)
+    """Draw all schedules by two objectives, and by the third; the front numbered, its check beside it."""
+    number = _number(study)
+    figure = style.new_figure(8.6 if number == 2 else 13.0, 6.0)
     heading(figure, "Schedules that no other beats" if study.front else "No schedule keeps all limits")
-    ax = figure.subplots()
-    style.panel(ax, "", _axis_label(study, 0), _axis_label(study, 1))
-    ax.grid(axis="x", color=style.GRID, linewidth=0.6)
-    broken, beaten = there & ~allowed, allowed & ~on_front
-    ax.plot(*means[broken, :2].T, "x", color=style.MUTED, markersize=4.5, alpha=0.6, label="breaks a limit")
-    ax.plot(*means[beaten, :2].T, "o", color="#bdbdbd", markersize=4.5, label="beaten by another")
-    if not study.nothing.failure:
-        ax.plot(*study.nothing.means[:2], "*", color=style.BLACK, markersize=13, label=NOTHING)
-    _front_points(study, figure, ax, means)
-    plain_ticks(ax)
-    style.legend(figure, loc="outside lower center", ncols=3)
+    axes = figure.subplots(1, number - 1, squeeze=False)[0]
+    handles: dict[str, Any] = {}
+    for y, ax in enumerate(axes, 1):
+        style.panel(ax, "", _axis_label(study, 0), _axis_label(study, y))
+        ax.grid(axis="x", color=style.GRID, linewidth=0.6)
+        handles |= _points(study, ax, y)
+        plain_ticks(ax)
+    style.legend(figure, handles=[*handles.values()], labels=[*handles], loc="outside lower center", ncols=3)
     return figure
 
 
@@ -66,36 +60,39 @@ def _number(study: Study) -> int:
     return len(study.optimisation.objectives)
 
 
-def _front_points(study: Study, figure: Figure, ax: Axes, means: Any) -> None:
-    if not study.front:
-        return
-    look: dict[str, Any] = {"s": 85, "edgecolors": style.INK, "linewidths": 0.8, "zorder": 3}
-    has_third = _number(study) > 2
-    look |= {"c": means[study.front, 2], "cmap": "viridis"} if has_third else {"color": style.BLUE}
-    drawn = ax.scatter(*means[study.front, :2].T, label="on the front, with its number in the table", **look)
-    if has_third:
-        bar = figure.colorbar(drawn, ax=ax, shrink=0.85)
-        bar.set_label(_axis_label(study, 2), fontsize=style.LABEL)
-        bar.ax.tick_params(labelsize=style.TICK)
+def _points(study: Study, ax: Axes, y: int) -> dict[str, Any]:
+    """Draw objective `y` over the first; return what the kinds of points are called."""
+    nowhere = (math.nan,) * _number(study)
+    outcomes = [schedule.outcome for schedule in study.schedules]
+    means = np.array([nowhere if outcome.failure else outcome.means for outcome in outcomes])[:, [0, y]]
+    allowed, on_front = feasible(study), np.isin(np.arange(len(outcomes)), study.front)
+    handles: dict[str, Any] = {}
+    for name, rows, mark, look in (
+        ("breaks a limit", ~allowed, "x", {"color": style.MUTED, "alpha": 0.6}),
+        ("beaten by another", allowed & ~on_front, "o", {"color": "#bdbdbd"}),
+    ):
+        handles[name] = ax.plot(*means[rows].T, mark, markersize=4.5, **look)[0]
+    nothing = nowhere if study.nothing.failure else study.nothing.means
+    handles[NOTHING] = ax.plot(nothing[0], nothing[y], "*", color=style.BLACK, markersize=13)[0]
+    ring: dict[str, Any] = {"color": style.BLUE, "markersize": 10, "markeredgecolor": style.INK, "zorder": 3}
+    handles["on the front, with its number in the table"] = ax.plot(*means[on_front].T, "o", **ring)[0]
     for place, row in enumerate(study.picked, 1):
-        ends = means[row, :2]
         checked = study.checked.get(row)
         if checked is not None and not checked.failure:
-            name = "the same with fresh patients" if place == 1 else ""
-            ax.plot(
-                *zip(ends, checked.means[:2], strict=True), color=style.VERMILION, linewidth=0.9, zorder=2
-            )
-            mark: dict[str, Any] = {"color": style.VERMILION, "markerfacecolor": "none", "markersize": 6}
-            ax.plot(*checked.means[:2], "D", zorder=4, label=name or None, **mark)
-        ax.annotate(
-            str(place), ends, xytext=(7, 6), textcoords="offset points", fontsize=style.LABEL, zorder=5
-        )
+            fresh = (checked.means[0], checked.means[y])
+            ax.plot(*zip(means[row], fresh, strict=True), color=style.VERMILION, linewidth=0.9, zorder=4)
+            mark_of: dict[str, Any] = {"color": style.VERMILION, "markerfacecolor": "none", "markersize": 6}
+            handles["the same with fresh patients"] = ax.plot(*fresh, "D", zorder=4, **mark_of)[0]
+        offset: dict[str, Any] = {"xytext": (7, 6), "textcoords": "offset points", "zorder": 5}
+        ax.annotate(str(place), means[row], fontsize=style.LABEL, **offset)
+    return handles
 
 
 def search_progress(study: Study) -> Figure:
     """Draw how much the front covers after each generation, and the best of each objective so far."""
     number = _number(study)
-    figure, axes = grid_of(1 + number, height=3.6)
+    figure = style.new_figure(4.4 * (1 + number), 3.9)
+    axes = figure.subplots(1, 1 + number)
     heading(figure, "How the search got on")
     rows = progress(study)
     several = number > 1
@@ -106,7 +103,7 @@ def search_progress(study: Study) -> Figure:
         "share of the box up to the worst",
     )
     axes[0].plot([row[0] for row in rows], [row[2] for row in rows], "o-", color=style.BLUE, linewidth=1.6)
-    axes[0].set_ylim(bottom=0.0)
+    axes[0].set_ylim(0.0, 1.03)
     allowed = feasible(study)
     born = np.array([schedule.generation for schedule in study.schedules])
     generations = [row[0] for row in rows]
@@ -150,7 +147,8 @@ def schedules(study: Study) -> Figure:
     ax.imshow(np.ma.masked_invalid(0.75 * shares), cmap=SHADE, vmin=0.0, vmax=1.0, aspect="auto")
     for y, line in enumerate(texts):
         for x, text in enumerate(line):
-            ax.text(x, y, text, ha="center", va="center", fontsize=style.LABEL, color=style.INK)
+            colour = "white" if shares[y, x] > DARK else style.INK
+            ax.text(x, y, text, ha="center", va="center", fontsize=style.LABEL, color=colour)
     ax.axvline(len(decisions) - 0.5, color=style.INK, linewidth=1.2)
     ax.set_xticks(range(len(names)), names, fontsize=style.TICK)
     ax.set_yticks(range(len(picked)), [study.name(row) for row in picked], fontsize=style.LABEL)
@@ -174,7 +172,7 @@ def _share(decision: Any, value: Any) -> float:
 
 
 def courses(study: Study) -> Figure:
-    """Draw the readouts of objectives and limits over time: picked schedules and nothing, means of patients."""
+    """Draw the readouts of objectives and limits over time: picked schedules and nothing, means."""
     optimisation = study.optimisation
     entries = (*optimisation.objectives, *optimisation.limits)
     names = list(dict.fromkeys(entry.readout for entry in entries if entry.readout))
@@ -196,7 +194,7 @@ def courses(study: Study) -> Figure:
         for limit in optimisation.limits:
             for bound in (limit.above, limit.below):
                 if limit.readout == name and bound is not None:
-                    line = ax.axhline(bound, color=style.VERMILION, linewidth=1.0, linestyle=":")
+                    line = ax.axhline(bound, color=style.INK, linewidth=1.0, linestyle=":")
                     handles["limit"] = line
         ax.locator_params(nbins=6)
         plain_ticks(ax)

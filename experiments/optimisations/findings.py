@@ -38,7 +38,7 @@ def progress(study: Study) -> list[tuple[int, int, float]]:
 
 
 def still_best(study: Study) -> dict[int, bool]:
-    """Return for each checked schedule whether it keeps the limits with fresh patients, unbeaten by another."""
+    """Return for each checked schedule whether fresh patients let it keep the limits, unbeaten."""
     outcomes = list(study.checked.values())
     allowed = np.array([outcome.is_feasible for outcome in outcomes], bool)
     kept = on_front(losses_of(study.optimisation, outcomes), allowed)

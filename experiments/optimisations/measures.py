@@ -88,7 +88,11 @@ def outcome_of(optimisation: Optimisation, case: Case, courses: Sequence[Course]
     for entry, value in zip((*optimisation.objectives, *optimisation.limits), (*means, *worst), strict=True):
         if not math.isfinite(value):
             return Outcome((), failure=f"{entry.quantity or entry.readout} has no number in some patient")
-    return Outcome(tuple(means), tuple(errors), tuple(worst), tuple(violations))
+    compared = [
+        mean if o.resolution is None else o.resolution * round(mean / o.resolution)
+        for o, mean in zip(optimisation.objectives, means, strict=True)
+    ]
+    return Outcome(tuple(means), tuple(errors), tuple(worst), tuple(violations), tuple(compared))
 
 
 def limited(limit: Limit, course: Course, branch_day: float) -> float:

@@ -13,7 +13,7 @@ from lobule.casefile import explain_errors
 from lobule.doses import Section, Treatment
 from lobule.errors import InputError, shown
 from lobule.experiments.optimisations.optimisefile import ChoiceTable
-from lobule.experiments.sweeps.design import unit_of
+from lobule.experiments.sweeps.design import ENDINGS, unit_of
 from lobule.schedule import CONDITIONS
 
 GIVEN = "given"
@@ -165,8 +165,16 @@ def _decisions(at: str, table: Mapping[str, Any], is_optional: bool) -> Iterator
         except ValidationError as error:
             line = explain_errors(error, ChoiceTable, value, lambda key: "").removeprefix(": ")
             raise InputError(f"{key}.{line}") from None
-        words = " ".join(place).replace("_", " ")
-        yield Decision(key, f"{what}: {words}", unit_of([key])[0], choice)
+        yield Decision(key, _label(what, place), unit_of([key])[0], choice)
+
+
+def _label(what: str, place: Sequence[str]) -> str:
+    """Return what a choice is called; its unit, which stands beside it, is left out of the name."""
+    name = "_".join(place)
+    if name != "day":
+        end = next((end for end in ENDINGS if f"_{name}".endswith(f"_{end}")), "")
+        name = name.removesuffix(end).strip("_")
+    return f"{what}: {name.replace('_', ' ')}" if name else what
 
 
 def _chosen(table: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

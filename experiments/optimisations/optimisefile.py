@@ -82,6 +82,8 @@ class Objective(Endpoint):
     times at which cells, vesicles, blood or iron are given, blood is drawn or liver removed."""
     goal: Literal["minimise", "maximise"]
     """Which way is better."""
+    resolution: float | None = Field(default=None, gt=0)
+    """Difference that is too small to matter: values are compared after rounding to multiples of it."""
     label: str = Field(default="", max_length=60)
     """What it is called in tables and figures."""
 

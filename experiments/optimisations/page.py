@@ -29,14 +29,16 @@ from lobule.experiments.webpage import picture, table, write_page
 REPORT = "report.html"
 OWN = ("front.png", "progress.png", "schedules.png", "courses.png")
 CAVEAT = (
-    "A model is no patient, and this is no advice. The best schedule of a model is the best for its rules and "
-    "numbers, some of them assumed, and only among the treatments, objectives and limits of this file. A search "
-    "finds what a model gets wrong as readily as what it gets right: see docs/limits.md and docs/validation.md."
+    "A model is no patient, and this is no advice. The best schedule of a model is the best for its rules "
+    "and numbers, some of them assumed, and only among the treatments, objectives and limits of this file. A "
+    "search finds what a model gets wrong as readily as what it gets right: see docs/limits.md and "
+    "docs/validation.md."
 )
 CHECK = (
-    "All schedules were tried on the same virtual patients, so that what differs between them is the schedule. "
-    "But the best of many tries also had luck with these patients. So the schedules below were given again to "
-    "fresh patients, whom the search never saw; where the two numbers differ, the second is the one to believe."
+    "All schedules were tried on the same virtual patients, so that what differs between them is the "
+    "schedule. But the best of many tries also had luck with these patients. So the schedules below were "
+    "given again to fresh patients, whom the search never saw; where the two numbers differ, the second is "
+    "the one to believe."
 )
 
 
@@ -111,9 +113,9 @@ def _front(study: Study, folder: Path) -> Iterator[str]:
         return
     if several:
         yield _text(
-            f"{len(study.front)} schedules keep all limits and are beaten by no other, which would be better in "
-            f"one objective and no worse in the rest. {len(study.picked)} of them, far from each other, were "
-            "checked, and are case files beside this page."
+            f"{len(study.front)} schedules keep all limits and are beaten by no other, which would be better "
+            f"in one objective and no worse in the rest. {len(study.picked)} of them, far from each other, "
+            "are below, and case files beside this page."
         )
         yield picture(figures.front(study), folder, "front", "Schedules by their objectives")
     if study.checked:
@@ -162,8 +164,9 @@ def _search(study: Study, folder: Path) -> Iterator[str]:
         drawn = figures.search_progress(study)
         yield picture(drawn, folder, "progress", "Hypervolume and best values by generation")
         yield _text(
-            "The hypervolume is the share that the front covers of the box between the best and the worst of each "
-            "objective within the limits. When it still rises at the end, more generations will find more."
+            "The hypervolume is the share that the front covers of the box between the best and the worst of "
+            "each objective within the limits. When it still rises at the end, more generations will find "
+            "more."
         )
     kept = int(feasible(study).sum())
     failed = [schedule for schedule in study.schedules if schedule.outcome.failure]

@@ -27,6 +27,8 @@ class Outcome:
         Of each limit, the value of the patient for whom it is nearest to the limit, or farthest beyond.
     violations : tuple of float
         How far beyond its limit each is, over the size of the limit; 0 or less where it holds.
+    compared : tuple of float
+        The means as they are compared, where that is not to the last digit.
     failure : str
         Why there are no numbers, nothing where there are.
     """
@@ -35,7 +37,13 @@ class Outcome:
     errors: tuple[float, ...] = ()
     worst: tuple[float, ...] = ()
     violations: tuple[float, ...] = ()
+    compared: tuple[float, ...] = ()
     failure: str = ""
+
+    @property
+    def ranked(self) -> tuple[float, ...]:
+        """What decides which of two schedules is better."""
+        return self.compared or self.means
 
     @property
     def is_feasible(self) -> bool:
@@ -111,7 +119,7 @@ def _tell(study: Any, trial: Any, outcome: Outcome, goals: Sequence[str]) -> Non
     for number, violation in enumerate(violations):
         trial.set_constraint(f"limit {number}", violation)
     worst = [math.inf if goal == "minimise" else -math.inf for goal in goals]
-    study.tell(trial, worst if outcome.failure else list(outcome.means))
+    study.tell(trial, worst if outcome.failure else list(outcome.ranked))
 
 
 def _plain(decision: Decision, value: Value) -> Value:

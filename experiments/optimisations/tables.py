@@ -68,8 +68,8 @@ def write_best(study: Study, folder: Path) -> list[Path]:
             )
         )
         words = (
-            f"Schedule {schedule.number} of the optimisation {optimisation.name} on {case.name}. With the patients of the "
-            f"search: {found}.\n{case.description}"
+            f"Schedule {schedule.number} of the optimisation {optimisation.name} on {case.name}. With the "
+            f"patients of the search: {found}.\n{case.description}"
         )
         record = case.record.model_copy(update={"final_snapshot": True})
         stem = f"{case.name[:50]}-{name}"

@@ -18,9 +18,9 @@ from lobule.experiments.style import unit_text
 
 
 def column_of(study: Study, entry: Objective | Limit) -> str:
-    """Return the name of an objective or a limit with its unit."""
-    unit = unit_text(unit_of(entry))
-    return label_of(entry, study.optimisation) + (f" ({unit})" if unit else "")
+    """Return the name of an objective or a limit with its unit, if it does not say it itself."""
+    label, unit = label_of(entry, study.optimisation), unit_text(unit_of(entry))
+    return f"{label} ({unit})" if unit and unit not in label.split() else label
 
 
 def means_in_words(study: Study, outcome: Outcome) -> list[str]:
