@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,54 @@ def test_limits_that_nothing_keeps(tmp_path: Path, capsys: pytest.CaptureFixture
     )
     assert "keeps all limits" in (out / "report.html").read_text("utf-8")
     assert not list(out.glob("best-*.toml"))
+
+
+def test_one_objective_gives_one_schedule(tmp_path: Path) -> None:
+    goal = '[[objectives]]\nreadout = "iron_removed_mg"\ngoal = "maximise"\n'
+    found = optimise(
+        written(tmp_path / "a.toml", BLOOD, goal, QUICK), tmp_path / "out", 1, quick=True, progress=False
+    )
+    study = found.study
+    most = max(float(str(schedule.values["treatments.0.volume_ml"])) for schedule in study.schedules)
+    assert [study.schedules[row].values["treatments.0.volume_ml"] for row in study.front] == [most]
+    assert not study.checked and len(found.best) == 1 and not (tmp_path / "out/figures/front.png").exists()
+
+
+def test_a_population_is_a_cohort(tmp_path: Path) -> None:
+    drawn = '[cohort]\n"subject.age_days" = { distribution = "uniform", low = 60, high = 90 }\n'
+    case = load_case("hfe-mouse", {"tissue.lobules": 1}).to_toml() + drawn
+    (tmp_path / "cohort.toml").write_text(case, "utf-8")
+    head = HEAD.replace('"ccl4-mouse"', '"cohort.toml"')
+    problem = read_optimisation(written(tmp_path / "a.toml", BLOOD, GOALS, head=head))
+    plan = problem.plan("a", {NOTHING: None, "bled": {"treatments.0.volume_ml": 0.1}})
+    cases = [plan.case(run) for run in plan.runs]
+    assert len({case.subject.age_days for case in cases}) == 2 and len(cases) == 4
+    assert sorted(len(case.treatments) for case in cases) == [0, 0, 1, 1]
+
+
+def test_what_comes_before_the_first_treatment_is_simulated_once(tmp_path: Path) -> None:
+    blood = BLOOD.replace("day = 0", "day = 0.5")
+    optimise(written(tmp_path / "a.toml", blood, GOALS), tmp_path / "out", 1, progress=False)
+    stems = [path for path in (tmp_path / "out" / "stems").iterdir() if path.is_dir()]
+    assert len(stems) == 2 + 1  # of the patients of the search, and of the check
+
+
+def test_without_optuna_it_says_how_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    file, out = written(tmp_path / "a.toml"), tmp_path / "out"
+    assert main(["optimise", str(file), "--out", str(out), "--workers", "1"]) == 2
+    assert "pip install 'lobule[calibrate]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_resolution_makes_small_differences_none(tmp_path: Path) -> None:
+    goals = GOALS.replace('label = "iron removed"', 'label = "iron removed"\nresolution = 0.5')
+    problem = read_optimisation(written(tmp_path / "a.toml", BLOOD, goals))
+    course = {"hours": np.array([0.0, 24.0]), "haemoglobin_g_per_dl": np.array([15.0, 14.1])}
+    outcome = outcome_of(problem, problem.base, [course | {"iron_removed_mg": np.array([0.0, 1.6])}])
+    assert outcome.means == (1.6, 14.1) and outcome.ranked == (1.5, 14.1)
 
 
 def test_dry_run_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from lobule.experiments.comparisons.comparefile import (
 )
 from lobule.experiments.sweeps.courses import Course, reduced
 from lobule.experiments.sweeps.plan import Plan
-from lobule.experiments.sweeps.planning import make_plan
+from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
 from lobule.readouts import READOUTS
 
@@ -150,13 +150,7 @@ def _within(table: CompareFile, end: float, quick: bool) -> tuple[dict[str, Any]
 
 def _changes(base: Case, arm: CompareArm, path: Path) -> dict[str, Any]:
     """Return what an arm changes of the base case."""
-    changes: dict[str, Any] = {}
-    if arm.add:
-        given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *arm.add)]
-        drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
-        changes = {"treatments": given}
-        changes |= {f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()}
-    return changes | settings_in(arm.settings, path)
+    return (given_beside(base, arm.add) if arm.add else {}) | settings_in(arm.settings, path)
 
 
 def measured(endpoint: Endpoint, course: Course, branch_day: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lobule.experiments.export.needed import library
 from lobule.experiments.optimisations.fronts import Array, on_front, representatives, scaled
 from lobule.experiments.optimisations.measures import outcome_of
 from lobule.experiments.optimisations.menu import Value, Values
@@ -138,6 +139,7 @@ def carry_out(
     NoWorkersError
         If no run can be done any more.
     """
+    library("optuna", "calibrate")  # said before anything is run
     shown = display()
     pool = workers.pool(shown.say)
     if pool is None and is_cold():

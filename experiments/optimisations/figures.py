@@ -174,8 +174,7 @@ def _share(decision: Any, value: Any) -> float:
 def courses(study: Study) -> Figure:
     """Draw the readouts of objectives and limits over time: picked schedules and nothing, means."""
     optimisation = study.optimisation
-    entries = (*optimisation.objectives, *optimisation.limits)
-    names = list(dict.fromkeys(entry.readout for entry in entries if entry.readout))
+    names = list(dict.fromkeys(entry.readout for entry in optimisation.entries if entry.readout))
     arms = [NOTHING, *(study.name(row) for row in style.spread(study.picked, MOST_COURSES))]
     looks = look_of(arms)
     figure, axes = grid_of(len(names))

@@ -85,7 +85,7 @@ def outcome_of(optimisation: Optimisation, case: Case, courses: Sequence[Course]
         violation, value = max((_violation(limit, value), value) for value in held)
         worst.append(value)
         violations.append(violation)
-    for entry, value in zip((*optimisation.objectives, *optimisation.limits), (*means, *worst), strict=True):
+    for entry, value in zip(optimisation.entries, (*means, *worst), strict=True):
         if not math.isfinite(value):
             return Outcome((), failure=f"{entry.quantity or entry.readout} has no number in some patient")
     compared = [

@@ -90,16 +90,14 @@ def _asked(study: Study) -> Iterator[str]:
         for objective in optimisation.objectives
     ]
     yield table(("Objective", "What it is", "Goal"), rows)
-    allowed = [schedule.outcome for schedule in study.schedules]
-    rows = []
+    outcomes = [schedule.outcome for schedule in study.schedules]
+    held = []
     for i, limit in enumerate(optimisation.limits):
-        broken = sum(not outcome.failure and outcome.violations[i] > 0.0 for outcome in allowed)
+        broken = sum(not outcome.failure and outcome.violations[i] > 0.0 for outcome in outcomes)
         what = words_of(limit, optimisation)
-        rows.append(
-            (column_of(study, limit), what, bounds_of(limit), f"{broken} of {len(allowed)} schedules")
-        )
-    if rows:
-        yield table(("Limit", "What it is", "Allowed, in every patient", "Broken by"), rows)
+        held.append((column_of(study, limit), what, bounds_of(limit), f"{broken} of {len(outcomes)}"))
+    if held:
+        yield table(("Limit", "What it is", "Allowed, in every patient", "Schedules that break it"), held)
     lines = list(explain(optimisation.base))
     about = lines[: next(i for i, line in enumerate(lines) if line.startswith("Rules"))]
     yield f"<details><summary>The case</summary><pre>{html.escape(chr(10).join(about))}</pre></details>"
@@ -152,8 +150,8 @@ def _row(
     study: Study, name: str, words: str, outcome: Outcome, checked: Outcome | None, verdict: str
 ) -> list[str]:
     cells = [name, words]
-    again = None if checked is None else means_in_words(study, checked)
-    for i, mean in enumerate(means_in_words(study, outcome)):
+    again = None if checked is None else means_in_words(study, checked, units=False)
+    for i, mean in enumerate(means_in_words(study, outcome, units=False)):
         cells += [mean] if again is None else [mean, again[i]]
     return [*cells, verdict]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lobule.case import Case, load_case
-from lobule.doses import HOURS_PER_DAY, Treatment
+from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError
 from lobule.experiments.optimisations.menu import Menu, Values
 from lobule.experiments.optimisations.optimisefile import Limit, Objective, OptimiseFile, optimise_file
 from lobule.experiments.sweeps.plan import Plan
-from lobule.experiments.sweeps.planning import make_plan
+from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
 
 NOTHING = "as the case is"
@@ -69,6 +69,11 @@ class Optimisation:
         """What must hold."""
         return self.file.limits
 
+    @property
+    def entries(self) -> tuple[Objective | Limit, ...]:
+        """Objectives, then limits."""
+        return (*self.objectives, *self.limits)
+
     def case(self, values: Values | None) -> Case:
         """Return the case with a schedule; None stands for nothing but what the case gives."""
         return load_case(self.base, self._changes(values))
@@ -100,16 +105,6 @@ class Optimisation:
             root=self.file.seed,
             label=str(self.path),
         )
-
-
-def given_beside(base: Case, doses: Sequence[Treatment]) -> dict[str, Any]:
-    """Return the changes of a case by which `doses` are given beside its own treatments."""
-    given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *doses)]
-    drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
-    return {
-        "treatments": given,
-        **{f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()},
-    }
 
 
 def read_optimisation(file: Path, *, quick: bool = False) -> Optimisation:
@@ -176,7 +171,8 @@ def _check_times(optimisation: Optimisation) -> None:
         raise InputError(
             f"branch_day = {optimisation.file.branch_day:g} -> must be before the end, day {end:g}"
         )
-    for name, entries in (("objectives", optimisation.objectives), ("limits", optimisation.limits)):
-        for i, entry in enumerate(entries):
-            if not isinstance(entry.at, str) and entry.at > end:
-                raise InputError(f"{name}.{i}.at = {entry.at:g} -> is after the end, day {end:g}")
+    for i, entry in enumerate(optimisation.entries):
+        if not isinstance(entry.at, str) and entry.at > end:
+            number = len(optimisation.objectives)
+            name = f"objectives.{i}" if i < number else f"limits.{i - number}"
+            raise InputError(f"{name}.at = {entry.at:g} -> is after the end, day {end:g}")

@@ -23,15 +23,15 @@ def column_of(study: Study, entry: Objective | Limit) -> str:
     return f"{label} ({unit})" if unit and unit not in label.split() else label
 
 
-def means_in_words(study: Study, outcome: Outcome) -> list[str]:
-    """Return each objective with its standard error and unit."""
+def means_in_words(study: Study, outcome: Outcome, *, units: bool = True) -> list[str]:
+    """Return each objective with its standard error, and its unit."""
     if outcome.failure:
         return [outcome.failure] * len(study.optimisation.objectives)
     found = []
     for objective, mean, error in zip(
         study.optimisation.objectives, outcome.means, outcome.errors, strict=True
     ):
-        unit = unit_text(unit_of(objective))
+        unit = unit_text(unit_of(objective)) if units else ""
         spread = f" ± {error:.2g}" if math.isfinite(error) and objective.quantity is None else ""
         found.append(f"{mean:.4g}{spread} {unit}".rstrip())
     return found
@@ -134,10 +134,10 @@ def bias_in_words(study: Study) -> list[str]:
         sign = 1.0 if objective.goal == "minimise" else -1.0
         gap = sign * sum(after - before for before, after in pairs) / len(pairs)
         unit = unit_text(unit_of(objective))
-        how = "better" if gap > 0.0 else "worse"
+        much = f"{abs(gap):.3g} {unit}".rstrip()
+        how = f"{much} {'better' if gap > 0.0 else 'worse'} than" if gap else "as good as"
         name = label_of(objective, study.optimisation)
         found.append(
-            f"{name}: in the search the checked schedules look {abs(gap):.3g} {unit} {how} than with fresh "
-            "patients, on average."
+            f"{name}: in the search the checked schedules look {how} with fresh patients, on average."
         )
     return found
