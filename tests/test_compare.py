@@ -13,15 +13,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from lobule import ledger
 from lobule.errors import InputError
 from lobule.experiments import compare
 from lobule.experiments.cli import main
+from lobule.experiments.comparisons import account
 from lobule.experiments.comparisons.comparefile import Endpoint, builtin_comparisons
 from lobule.experiments.comparisons.comparison import in_words, measured, read_comparison
 from lobule.experiments.comparisons.conclusion import conclude
 from lobule.experiments.comparisons.findings import effects_in
 from lobule.experiments.comparisons.scripting import Compared
 from lobule.experiments.folders import manifest_seal
+from lobule.experiments.sweeps.courses import ArmCourses
 from lobule.experiments.sweeps.store import Store
 
 HEAD = """
@@ -211,6 +214,22 @@ def test_nothing_finished_is_said_in_one_line(compared: Compared, tmp_path: Path
     (tmp_path / "runs").mkdir()
     with pytest.raises(InputError, match="no patient has finished"):
         conclude(compared.comparison, Store(tmp_path))
+
+
+def test_every_way_of_iron_has_its_words() -> None:
+    assert set(account.SOURCES) == {"initial", *ledger.SOURCES} and set(account.SINKS) == set(ledger.SINKS)
+
+
+def test_both_bars_of_an_arm_hold_what_its_runs_say(compared: Compared) -> None:
+    courses = ArmCourses(compared.results.store, compared.comparison.plan)
+    found = account.account_of("bled", courses)
+    assert found is not None and found.n == 3 and abs(found.gap) < 1e-9 and found.largest_error < 1e-9
+    runs, _ = courses.of("bled")
+    assert found.went["hepatocytes"] == pytest.approx(
+        np.mean([run["pool_hepatocytes_ug"][-1] for run in runs])
+    )
+    removed = np.mean([run["iron_removed_mg"][-1] for run in runs])
+    assert found.went["phlebotomy"] == pytest.approx(1000.0 * removed) and removed > 0.0
 
 
 def test_measures_of_one_course() -> None:

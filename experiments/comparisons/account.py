@@ -29,8 +29,9 @@ SOURCES = {
 SINKS = {
     "loss": ("lost by gut and skin", "#e0d8c0"),
     "menses": ("menses", "#e9b3b3"),
-    "bleeding": ("bled", "#f08080"),
-    "chelation": ("bound by chelators", style.SKY),
+    "phlebotomy": ("drawn with blood", "#f08080"),
+    "chelation_urine": ("chelated, urine", style.SKY),
+    "chelation_faeces": ("chelated, faeces", "#2f6f8f"),
     "resection": ("cut off with liver", style.PURPLE),
 }
 MILLIGRAMS_FROM = 2e4  # ug of iron from which on amounts are in mg

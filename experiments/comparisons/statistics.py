@@ -209,9 +209,19 @@ def dose_response(doses: Array, effects: Array) -> DoseResponse:
     if slope.ci_low > 0.0 or slope.ci_high < 0.0:
         saturates = emax < line - CLEAR and high <= float(doses.max())
         verdict = "saturates" if saturates else "line"
-    line_numbers = (float(x) for x in (slope.difference, slope.ci_low, slope.ci_high))
-    height, half = float(heights[0, best]), float(trial[best])
-    return DoseResponse(n, verdict, *line_numbers, height, half, low, high, line, emax)
+    return DoseResponse(
+        n,
+        verdict,
+        slope=float(slope.difference),
+        slope_low=float(slope.ci_low),
+        slope_high=float(slope.ci_high),
+        emax=float(heights[0, best]),
+        ed50=float(trial[best]),
+        ed50_low=low,
+        ed50_high=high,
+        aicc_line=line,
+        aicc_emax=emax,
+    )
 
 
 def _fits(totals: Array, squares: float, curves: Array, n: int) -> tuple[Array, Array]:
