@@ -18,6 +18,7 @@ if __name__ == "experiments":
 if TYPE_CHECKING:
     from lobule.experiments.comparisons.scripting import compare
     from lobule.experiments.export.collect import collect
+    from lobule.experiments.optimisations.scripting import optimise
     from lobule.experiments.scripting import load_results, run, sweep
     from lobule.experiments.sensitivities.scripting import sensitivity
     from lobule.experiments.sweeps.design import latin_hypercube, morris, sobol
@@ -29,6 +30,7 @@ __all__ = [
     "latin_hypercube",
     "load_results",
     "morris",
+    "optimise",
     "run",
     "sensitivity",
     "sobol",
@@ -39,6 +41,7 @@ __all__ = [
 _HOMES = {
     "collect": "lobule.experiments.export.collect",
     "compare": "lobule.experiments.comparisons.scripting",
+    "optimise": "lobule.experiments.optimisations.scripting",
     "sensitivity": "lobule.experiments.sensitivities.scripting",
     "trial": "lobule.experiments.trials.scripting",
     **dict.fromkeys(("run", "sweep", "load_results"), "lobule.experiments.scripting"),

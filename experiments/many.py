@@ -68,6 +68,23 @@ def add_many(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     trial.add_argument("--quick", action="store_true", help="as the file says under [quick]: fewer patients")
     _many_runs(trial, "trial", "store of runs, with report, tables and pictures beside them")
+    optimise = add(
+        "optimise",
+        "find the best schedule of treatments under limits, as an optimisation file says",
+        "personal-schedule-human --quick",
+        "mine.toml --out optimisation",
+        "mine.toml --dry-run",
+    )
+    optimise.add_argument(
+        "file",
+        type=filename,
+        metavar="FILE",
+        help="an optimisation file (docs/optimisation.md), or a built-in one",
+    )
+    optimise.add_argument(
+        "--quick", action="store_true", help="as the file says under [quick]: a small search"
+    )
+    _many_runs(optimise, "optimisation", "store of runs, with report, table and case files", failed=False)
     validate = add(
         "validate",
         "run published experiments and show simulated beside published",
@@ -195,6 +212,12 @@ def trial(args: argparse.Namespace) -> int:
         print(line)
     print(f"report: {store.shown / REPORT}")
     return code
+def optimise(args: argparse.Namespace) -> int:
+    """Find the best schedule of treatments under limits."""
+    from lobule.experiments.optimisations import command
+
+    _check_workers(args)
+    return command.optimise(args)
 
 
 def calibrate(args: argparse.Namespace) -> int:
@@ -260,6 +283,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sensitivity": sensitivity,
     "compare": compare,
     "trial": trial,
+    "optimise": optimise,
     "validate": validate,
     "calibrate": calibrate,
 }

@@ -18,6 +18,7 @@ from lobule.doses import Dose
 from lobule.experiments.calibration.page import calibration_page
 from lobule.experiments.comparisons.reference import compare_file_page
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
+from lobule.experiments.optimisations.reference import optimise_file_page
 from lobule.experiments.sensitivities.studyfile import SensitivityFile
 from lobule.experiments.sweeps.sweepfile import (
     ArmTable,
@@ -298,6 +299,7 @@ PAGES = {
     "sensitivity-file.md": sensitivity_file_page,
     "compare-file.md": lambda: compare_file_page(WRITTEN),
     "trial-file.md": lambda: trial_file_page(WRITTEN),
+    "optimise-file.md": lambda: optimise_file_page(WRITTEN),
 }
 
 

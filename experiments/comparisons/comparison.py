@@ -23,7 +23,7 @@ from lobule.experiments.comparisons.comparefile import (
 )
 from lobule.experiments.sweeps.courses import Course, reduced
 from lobule.experiments.sweeps.plan import Plan
-from lobule.experiments.sweeps.planning import make_plan
+from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
 from lobule.readouts import READOUTS
 
@@ -152,13 +152,7 @@ def changes_of(
     base: Case, add: Sequence[Treatment], settings: Mapping[str, Any], path: Path
 ) -> dict[str, Any]:
     """Return what an arm changes of the base case."""
-    changes: dict[str, Any] = {}
-    if add:
-        given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *add)]
-        drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
-        changes = {"treatments": given}
-        changes |= {f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()}
-    return changes | settings_in(settings, path)
+    return (given_beside(base, add) if add else {}) | settings_in(settings, path)
 
 
 def measured(endpoint: Endpoint, course: Course, branch_day: float) -> float:

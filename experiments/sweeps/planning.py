@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from lobule.case import Case, load_case
+from lobule.doses import Treatment
 from lobule.errors import InputError, shown
 from lobule.experiments.sweeps.design import Axis, Point, Sampled, Values, count, design
 from lobule.experiments.sweeps.plan import Arm, Plan, applies
@@ -196,6 +197,16 @@ def _arms(
                 raise InputError(f"arm {shown(arm)}: {error}") from None
             found.append(Arm(f"{name} / {arm}" if many else arm, changed))
     return found
+
+
+def given_beside(base: Case, doses: Sequence[Treatment]) -> dict[str, Any]:
+    """Return the changes of a case by which `doses` are given beside its own treatments."""
+    given = [dose.model_dump(exclude_none=True) for dose in (*base.treatments, *doses)]
+    drawn = {key: entry for key, entry in base.cohort.items() if key.startswith("treatments.")}
+    return {
+        "treatments": given,
+        **{f"cohort.{key}": entry.model_dump(exclude_none=True) for key, entry in drawn.items()},
+    }
 
 
 def name_of(cases: Iterable[str]) -> str:

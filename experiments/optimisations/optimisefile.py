@@ -1,0 +1,232 @@
+"""The optimisation file: a patient, what may be given, what is wanted, what must not happen."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from lobule.doses import Section
+from lobule.errors import InputError, nearest, shown
+from lobule.experiments.comparisons.comparefile import Endpoint
+from lobule.experiments.sweeps.design import Scale
+from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, read_checked
+from lobule.readouts import READOUTS
+
+Quantity = Literal["cells", "doses", "visits"]
+LimitAt = Literal["end", "max", "min"]
+LIMIT_ATS = get_args(LimitAt)
+LEAST_POPULATION = 4
+
+
+class ChoiceTable(Section):
+    """A value of a treatment that the search may choose."""
+
+    low: int | float | None = None
+    """Lower end of an interval."""
+    high: int | float | None = None
+    """Upper end."""
+    step: int | float | None = Field(default=None, gt=0)
+    """Difference between two values that are tried, which are whole numbers where all three are; any value
+    of the interval when absent."""
+    scale: Scale = "linear"
+    """Whether values or their logarithms are spread evenly."""
+    choices: Annotated[tuple[bool | int | float | str, ...], Field(min_length=2, strict=False)] | None = None
+    """Values to choose from, instead of an interval: numbers or words."""
+
+    @model_validator(mode="after")
+    def _has_ends_or_choices(self) -> Self:
+        if self.choices is not None:
+            if {"low", "high", "step", "scale"} & self.model_fields_set:
+                raise ValueError("choices -> go without low, high, step and scale")
+            if len(set(self.choices)) < len(self.choices):
+                raise ValueError(f"choices = {shown(self.choices)} -> a value is there twice")
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError("low and high -> both are needed, or choices = [...]")
+        if not self.low < self.high:
+            raise ValueError(f"low = {self.low:g} -> must be less than high = {self.high:g}")
+        if self.scale == "log" and (self.low <= 0.0 or self.step is not None):
+            raise ValueError('scale = "log" -> needs low = more than 0, and no step')
+        if self.step is not None:
+            number = (self.high - self.low) / self.step
+            if abs(number - round(number)) > 1e-6:
+                raise ValueError(
+                    f"step = {self.step:g} -> must lead from low = {self.low:g} to high = {self.high:g}"
+                )
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the values of the interval are whole numbers."""
+        return all(isinstance(number, int) for number in (self.low, self.high, self.step))
+
+    def ends(self) -> tuple[bool | int | float | str, ...]:
+        """Return the ends of the interval and its middle, where that is tried; or all choices."""
+        if self.choices is not None:
+            return self.choices
+        low, high = self.low or 0, self.high or 0
+        return (low, high) if self.step is not None else (low, 0.5 * (low + high), high)
+
+
+class Objective(Endpoint):
+    """What is wanted: a readout, or a quantity of the schedule itself."""
+
+    readout: str = ""
+    """Name of the readout; this or `quantity`."""
+    quantity: Quantity | None = None
+    """Of the schedule alone, as planned: `cells` given in all, `doses` of all kinds, or `visits`: different
+    times at which cells, vesicles, blood or iron are given, blood is drawn or liver removed."""
+    goal: Literal["minimise", "maximise"]
+    """Which way is better."""
+    resolution: float | None = Field(default=None, gt=0)
+    """Difference that is too small to matter: values are compared after rounding to multiples of it."""
+    label: str = Field(default="", max_length=60)
+    """What it is called in tables and figures."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        _check_one(self.readout, self.quantity)
+        if self.quantity is not None and {"at", "measure"} & self.model_fields_set:
+            raise ValueError("quantity -> is of the whole schedule: leave out at and measure")
+        return self
+
+
+class Limit(Section):
+    """What must hold in every patient."""
+
+    readout: str = ""
+    """Name of the readout; this or `quantity`."""
+    quantity: Quantity | None = None
+    """Of the schedule alone: `cells`, `doses` or `visits`."""
+    at: str | float = "end"
+    """end, max or min over the time from `branch_day` to the end, or a day of the run."""
+    above: float | None = None
+    """Least value that is allowed, in the unit of the readout."""
+    below: float | None = None
+    """Greatest value that is allowed."""
+    label: str = Field(default="", max_length=60)
+    """What it is called in tables and figures."""
+
+    @field_validator("readout")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        if value not in READOUTS:
+            raise ValueError(f"no such readout (docs/readouts.md){nearest(value, READOUTS)}")
+        return value
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _word_or_day(cls, value: Any) -> Any:
+        is_day = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100_000
+        if not is_day and value not in LIMIT_ATS:
+            raise ValueError(f"must be {', '.join(LIMIT_ATS)} or a day of the run")
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_one(self) -> Self:
+        _check_one(self.readout, self.quantity)
+        if self.quantity is not None and "at" in self.model_fields_set:
+            raise ValueError("quantity -> is of the whole schedule: leave out at")
+        if self.above is None and self.below is None:
+            raise ValueError("above or below -> one is needed")
+        if self.above is not None and self.below is not None and self.above > self.below:
+            raise ValueError(f"above = {self.above:g} -> must not be more than below = {self.below:g}")
+        return self
+
+
+def _check_one(readout: str, quantity: str | None) -> None:
+    if bool(readout) == (quantity is not None):
+        names = ", ".join(get_args(Quantity))
+        raise ValueError(f"readout or quantity -> give one of the two; a quantity is one of {names}")
+
+
+class OptimiseQuickTable(Section):
+    """What `--quick` changes."""
+
+    patients: int | None = Field(default=None, ge=1, le=10_000)
+    """Patients instead."""
+    check_patients: int | None = Field(default=None, ge=0, le=10_000)
+    """Fresh patients instead."""
+    generations: int | None = Field(default=None, ge=1, le=1000)
+    """Generations instead."""
+    population: int | None = Field(default=None, ge=LEAST_POPULATION, le=1000)
+    """Schedules of a generation instead."""
+    front: int | None = Field(default=None, ge=1, le=100)
+    """Schedules that are checked and written instead."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Further changes of the case by dotted key."""
+
+
+class OptimiseFile(Section):
+    """A whole optimisation file, checked in itself."""
+
+    format: Literal[1]
+    """Version of the format of this file."""
+    name: str | None = Field(default=None, pattern=NAME)
+    """Name of the optimisation; that of the file when absent."""
+    title: str = Field(default="", max_length=200)
+    """One line that says what is optimised."""
+    question: str = Field(default="", max_length=400)
+    """What it is to answer."""
+    case: str
+    """The patient, or the cohort: a built-in case, or a path as seen from this file."""
+    days: float | None = Field(default=None, gt=0, le=100_000)
+    """Length of the runs instead of the case's (days)."""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    """The root of the seeds of all patients, and of the search."""
+    patients: int = Field(default=3, ge=1, le=10_000)
+    """Virtual patients, each a seed, who all get every schedule; 1 is one patient."""
+    check_patients: int | None = Field(default=None, ge=0, le=10_000)
+    """Fresh patients, not used in the search, with whom the front is checked; as many as `patients` when
+    absent."""
+    branch_day: float = Field(default=0.0, ge=0, le=100_000)
+    """Day from which changes are counted, and means, highest and lowest values taken."""
+    population: int = Field(default=16, ge=LEAST_POPULATION, le=1000)
+    """Schedules of a generation."""
+    generations: int = Field(default=10, ge=1, le=1000)
+    """Generations of the search."""
+    front: int = Field(default=8, ge=1, le=100)
+    """Schedules of the front that are checked and written as case files, at most: the best of each
+    objective, and others far from each other."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Changes of the case by dotted key."""
+    record: RecordTable = RecordTable()
+    """What is kept of every run; no snapshots unless they are asked for here."""
+    treatments: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, strict=False)]
+    """What may be given beside the treatments of the case; see [[treatments]]."""
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=3, strict=False)]
+    """What is wanted; see [[objectives]]."""
+    limits: Annotated[tuple[Limit, ...], Field(strict=False)] = ()
+    """What must hold; see [[limits]]."""
+    quick: OptimiseQuickTable = OptimiseQuickTable()
+    """What `--quick` changes; see [quick]."""
+
+
+def builtin_optimisations() -> dict[str, str]:
+    """Return the title of every built-in optimisation by its name."""
+    folder = files("lobule.experiments.optimisations") / "builtin"
+    names = sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml"))
+    return {name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))["title"] for name in names}
+
+
+def optimise_file(file: Path) -> tuple[Path, OptimiseFile]:
+    """Return the path and the tables of an optimisation file, or of a built-in one by its name.
+
+    Raises
+    ------
+    InputError
+        One line naming the file, the key, the value, what is allowed and the nearest valid name.
+    """
+    names, text = builtin_optimisations(), str(file)
+    if text in names:
+        file = Path(str(files("lobule.experiments.optimisations") / "builtin" / f"{text}.toml"))
+    elif file.suffix.lower() != ".toml" and not file.exists() and len(file.parts) == 1:
+        raise InputError(
+            f"{shown(text)} -> no built-in optimisation and no file; the built-in optimisations are "
+            f"{', '.join(names)}{nearest(text, names)}"
+        )
+    return file, read_checked(file, OptimiseFile, "optimisation file")
