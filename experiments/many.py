@@ -212,6 +212,8 @@ def trial(args: argparse.Namespace) -> int:
         print(line)
     print(f"report: {store.shown / REPORT}")
     return code
+
+
 def optimise(args: argparse.Namespace) -> int:
     """Find the best schedule of treatments under limits."""
     from lobule.experiments.optimisations import command

@@ -45,7 +45,7 @@ READOUTS: dict[str, tuple[str, str]] = {
         "mmHg",
         "pressure gradient from portal tract to central vein that scar and plugs make at the healthy inflow",
     ),
-    "hvpg_mmhg": ("mmHg", "hepatic venous pressure gradient: that and contraction of myofibroblasts"),
+    "hvpg_mmhg": ("mmHg", "hepatic venous pressure gradient, contraction of myofibroblasts included"),
     "portal_hypertension": ("-", "1 when that is clinically significant"),
     "perfusion_percent": ("%", "blood flow through the sections over that in health"),
     "liver_function_percent": ("%", "function of the liver over that in health"),
