@@ -159,7 +159,7 @@ def test_every_analysis_is_what_the_table_of_patients_gives(tried: Tried) -> Non
     assert (both.ci_high - both.ci_low) / 2 == pytest.approx(gap.sem() * 2.26, rel=0.2)
     assert math.isnan(both.p)
     (benefit,) = tried.findings.benefits
-    assert benefit.found.count == (gap < 0).sum()
+    assert benefit.found.number == (gap < 0).sum()
     groups = tried.effects[tried.effects.subgroup == "subject.sex"]
     female = groups[(groups.level == "female") & (groups.analysis == "counterfactual")].iloc[0]
     assert female.difference == pytest.approx(gap[frame["subject.sex"] == "female"].mean())
