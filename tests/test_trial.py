@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,11 @@ def effect(found: Tried, analysis: str, readout: str = "haemoglobin_g_per_dl", s
     return own.iloc[0]
 
 
+def copied(found: Tried, folder: Path) -> Path:
+    """Return a copy of the store of a trial."""
+    return Path(shutil.copytree(found.report.parent, folder / "out"))
+
+
 def test_inclusion_is_what_the_screening_found(tried: Tried) -> None:
     frame = tried.patients
     assert len(frame) == PATIENTS and 0 < frame.included.sum() < PATIENTS
@@ -159,7 +166,7 @@ def test_every_analysis_is_what_the_table_of_patients_gives(tried: Tried) -> Non
     assert (both.ci_high - both.ci_low) / 2 == pytest.approx(gap.sem() * 2.26, rel=0.2)
     assert math.isnan(both.p)
     (benefit,) = tried.findings.benefits
-    assert benefit.found.count == (gap < 0).sum()
+    assert benefit.found.number == (gap < 0).sum()
     groups = tried.effects[tried.effects.subgroup == "subject.sex"]
     female = groups[(groups.level == "female") & (groups.analysis == "counterfactual")].iloc[0]
     assert female.difference == pytest.approx(gap[frame["subject.sex"] == "female"].mean())
@@ -194,7 +201,10 @@ def test_carrying_forward() -> None:
 
 def test_a_parallel_trial_is_the_one_drawn_from_the_counterfactual(tried: Tried, tmp_path: Path) -> None:
     file = written(tmp_path / "bled.toml", ('"counterfactual"', '"parallel"'))
-    other = trial(file, tmp_path / "out", workers=2, progress=False)
+    out = copied(tried, tmp_path)
+    runs = set(os.listdir(out / "runs"))
+    other = trial(file, out, workers=1, progress=False)
+    assert set(os.listdir(out / "runs")) == runs, "the runs of the counterfactual design are those it needs"
     included = tried.patients.included.sum()
     assert len(other.results) == included < len(tried.results)
     both = tried.effects[tried.effects.analysis != "counterfactual"].reset_index(drop=True)
@@ -207,12 +217,19 @@ def test_a_parallel_trial_is_the_one_drawn_from_the_counterfactual(tried: Tried,
     assert "noncentral t" in other.report.read_text("utf-8")
 
 
+@pytest.mark.slow
+def test_workers_change_nothing(tried: Tried, tmp_path: Path) -> None:
+    other = trial(written(tmp_path / "bled.toml"), tmp_path / "out", workers=2, progress=False)
+    pd.testing.assert_frame_equal(other.effects, tried.effects)
+    pd.testing.assert_frame_equal(other.patients, tried.patients)
+
+
 def test_another_arm_changes_no_patient(tried: Tried, tmp_path: Path) -> None:
     more = (
         '[[arms]]\nname = "less"\nadd = [{ kind = "phlebotomy", day = 1, volume_ml = 0.02 }]\n[[endpoints]]'
     )
     file = written(tmp_path / "three.toml", ('[[endpoints]]\nreadout = "lic', more + '\nreadout = "lic'))
-    three = trial(file, tmp_path / "out", workers=1, progress=False)
+    three = trial(file, copied(tried, tmp_path), workers=1, progress=False)
     same = ["seed", "included", "drop_out_day", f"{PRIMARY}, if bled", f"{PRIMARY}, if nothing"]
     pd.testing.assert_frame_equal(three.patients[same], tried.patients[same])
     one, two = (effect(found, "counterfactual") for found in (tried, three))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FEW = 4  # patients of a group, less than which do not set the width of a panel
+
 #: Colour and marker of each analysis.
 ANALYSES: dict[Analysis, tuple[str, str]] = {
     "intention to treat": (style.BLUE, "o"),
@@ -72,11 +74,17 @@ def forest_of_groups(trial: Trial, findings: Findings) -> Figure:
                 (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=style.TICK - 1,
                 color=style.MUTED,
             )  # fmt: skip
+        _cut(ax, own)
         names = [fill(group_in_words(name, level), 40) for name, level in rows]
         ax.set_yticks(range(len(rows)), names, fontsize=style.TICK)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         plain_ticks(ax)
-    _legend(figure, handles, "Difference and its 95 % interval; subgroups are exploratory")
+    _legend(
+        figure,
+        handles,
+        f"Difference and its 95 % interval, cut off where a group has less than {FEW} patients an arm; "
+        "subgroups are exploratory",
+    )
     return figure
 
 
@@ -107,6 +115,16 @@ def forest_of_endpoints(trial: Trial, findings: Findings) -> Figure:
     return figure
 
 
+def _cut(ax: Axes, effects: Sequence[Effect]) -> None:
+    """Let intervals of a few patients, which say nothing, leave the panel rather than set its width."""
+    large = [e for e in effects if min(e.n_arm, e.n_control) >= FEW] or effects
+    ends = [x for e in large for x in (e.ci_low, e.ci_high)] + [e.difference for e in effects] + [0.0]
+    known = [x for x in ends if math.isfinite(x)]
+    low, high = min(known), max(known)
+    room = 0.06 * (high - low) or 1.0
+    ax.set_xlim(low - room, high + room)
+
+
 def _zero(ax: Axes) -> None:
     ax.axvline(0.0, color=style.INK, linewidth=0.8)
     ax.grid(visible=False, axis="y")
@@ -123,7 +141,7 @@ def _bar(ax: Axes, effect: Effect, y: float) -> Any:
 def _legend(figure: Figure, handles: dict[str, Any], title: str) -> None:
     style.legend(
         figure, handles=[*handles.values()], labels=[*handles], loc="outside lower center", ncols=1,
-        title=title, title_fontproperties={"size": style.LABEL},
+        title=fill(title, 100), title_fontproperties={"size": style.LABEL},
     )  # fmt: skip
 
 
@@ -150,7 +168,7 @@ def responder_bars(trial: Trial, rows: Sequence[Responders], words: str) -> Figu
             x, 100 * found.share, yerr=np.maximum(sides, 0.0), color=style.INK, capsize=3, linewidth=1
         )
         ax.annotate(
-            f"{found.count}/{found.n}", (x, 100 * found.ci_high), (0, 3), textcoords="offset points",
+            f"{found.number}/{found.n}", (x, 100 * found.ci_high), (0, 3), textcoords="offset points",
             ha="center", fontsize=style.TICK - 1, color=style.MUTED,
         )  # fmt: skip
     names = [fill(group_in_words(name, level), 18) for name, level in groups]

@@ -194,12 +194,12 @@ def _against_control(
             n = int(pair.n)
             means = (float(x) for x in (pair.mean_arm, pair.mean_control, pair.difference))
             interval = (float(pair.ci_low), float(pair.ci_high))
-            yield Effect(*about, subgroup, level, n, n, *means, *interval, math.nan, math.nan)
+            yield Effect._make((*about, subgroup, level, n, n, *means, *interval, math.nan, math.nan))
             continue
         values = look.values(endpoint, analysis)
         groups = (array(values, look.group(name, among)) for name in (arm, trial.control))
         found = welch(*groups)
-        yield Effect(*about, subgroup, level, *found, math.nan)
+        yield Effect._make((*about, subgroup, level, *found, math.nan))
 
 
 def _adjusted(effects: list[Effect]) -> list[Effect]:

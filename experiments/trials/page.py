@@ -144,7 +144,7 @@ def _baseline(trial: Trial, patients: Patients) -> Iterator[str]:
     yield _text("Baseline", "h2")
     groups = {name: [p for p in patients.included if patients.arm[p] == name] for name in trial.arms}
     groups = {"all": patients.included, **groups}
-    rows = []
+    rows: list[list[str]] = []
     subjects = {p: trial.base.for_subject(trial.seed(p)) for p in patients.included}
     for key in trial.base.cohort:
         values = {p: value_in(case, key) for p, case in subjects.items()}

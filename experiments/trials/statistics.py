@@ -59,7 +59,7 @@ def _error(var_arm: float, n: int, var_control: float, m: int) -> tuple[float, f
 class Share(NamedTuple):
     """A share of patients with Wilson's 95 % interval."""
 
-    count: int
+    number: int
     n: int
     share: float
     ci_low: float

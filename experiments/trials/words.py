@@ -22,7 +22,7 @@ def share_in_words(found: Share) -> str:
         return "nobody"
     numbers = (100 * x for x in (found.share, found.ci_low, found.ci_high))
     share, low, high = (f"{x:.0f} %" for x in numbers)
-    return f"{found.count} of {found.n}, {share} [{low}, {high}]"
+    return f"{found.number} of {found.n}, {share} [{low}, {high}]"
 
 
 def p_in_words(p: float) -> str:
