@@ -205,7 +205,7 @@ def courses(study: Study) -> Figure:
                     line = ax.axhline(bound, color=style.INK, linewidth=1.0, linestyle=":")
                     handles["limit"] = line
         low, high = ax.dataLim.intervaly
-        if high - low <= 1e-9 * abs(high):  # nothing happens: no axis of rounding errors
+        if high - low <= 1e-9 * max(abs(high), 1.0):  # nothing happens: no axis of rounding errors
             ax.set_ylim(low - 1.0, high + 1.0)
         ax.locator_params(nbins=6)
         plain_ticks(ax)
