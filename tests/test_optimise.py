@@ -381,6 +381,16 @@ def test_resolution_makes_small_differences_none(tmp_path: Path) -> None:
     assert outcome.means == (1.6, 14.1) and outcome.ranked == (1.5, 14.1)
 
 
+def test_of_equal_schedules_the_one_with_fewer_doses_is_kept(tmp_path: Path) -> None:
+    problem = read_optimisation(written(tmp_path / "a.toml"))
+    menu, equal = problem.menu, Outcome((0.1, 14.0), violations=(0.0, 0.0))
+    chosen = {"treatments.0.cells": 1e5, "treatments.0.route": "intraportal", "treatments.1.volume_ml": 0.1}
+    tried = [menu.settled({**chosen, "treatments.0.given": given}) for given in (True, False, True)]
+    outcomes = (equal, equal, Outcome((0.1, 14.5), violations=(0.0, 0.0)))
+    schedules = [conduct.Schedule(i, 1, v, o) for i, (v, o) in enumerate(zip(tried, outcomes, strict=True))]
+    assert conduct._least(problem, schedules, [0, 1, 2]) == [1, 2]
+
+
 def test_dry_run_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = written(tmp_path / "a.toml"), tmp_path / "out"
     assert main(["optimise", str(file), "--out", str(out), "--dry-run", "--workers", "1"]) == 0

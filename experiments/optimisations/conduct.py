@@ -11,7 +11,7 @@ import numpy as np
 
 from lobule.experiments.export.needed import library
 from lobule.experiments.optimisations.fronts import Array, on_front, representatives, scaled
-from lobule.experiments.optimisations.measures import outcome_of
+from lobule.experiments.optimisations.measures import outcome_of, quantity_of
 from lobule.experiments.optimisations.menu import Value, Values
 from lobule.experiments.optimisations.problem import NOTHING, Optimisation
 from lobule.experiments.optimisations.search import Candidate, Outcome, search
@@ -201,7 +201,7 @@ def _searched(optimisation: Optimisation, runs: _Runs) -> Study:
     schedules = _different(optimisation, candidates)
     losses = losses_of(optimisation, [schedule.outcome for schedule in schedules])
     allowed = np.array([schedule.outcome.is_feasible for schedule in schedules])
-    front = [int(row) for row in np.flatnonzero(on_front(losses, allowed))]
+    front = _least(optimisation, schedules, [int(row) for row in np.flatnonzero(on_front(losses, allowed))])
     picked = representatives(scaled(losses, allowed), front, optimisation.front) if front else []
     asked: dict[str, Values | None] = {name_of(i): schedules[row].values for i, row in enumerate(picked)}
     checks = bool(picked) and optimisation.check_patients > 0
@@ -209,6 +209,18 @@ def _searched(optimisation: Optimisation, runs: _Runs) -> Study:
     checked = {row: found[name_of(i)] for i, row in enumerate(picked)} if checks else {}
     without = found[NOTHING] if checks else None
     return Study(optimisation, schedules, front, picked, nothing, checked, without, courses)
+
+
+def _least(optimisation: Optimisation, schedules: Sequence[Schedule], rows: Sequence[int]) -> list[int]:
+    """Return of the rows that are equal in all objectives the one that gives the fewest doses."""
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for row in rows:
+        groups.setdefault(schedules[row].outcome.ranked, []).append(row)
+
+    def effort(row: int) -> tuple[float, int]:
+        return quantity_of("doses", optimisation.case(schedules[row].values)), row
+
+    return sorted(min(group, key=effort) for group in groups.values())
 
 
 def _different(optimisation: Optimisation, candidates: Sequence[Candidate]) -> list[Schedule]:

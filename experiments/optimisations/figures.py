@@ -76,16 +76,25 @@ def _points(study: Study, ax: Axes, y: int) -> dict[str, Any]:
     handles[NOTHING] = ax.plot(nothing[0], nothing[y], "*", color=style.BLACK, markersize=13)[0]
     ring: dict[str, Any] = {"color": style.BLUE, "markersize": 10, "markeredgecolor": style.INK, "zorder": 3}
     handles["on the front, with its number in the table"] = ax.plot(*means[on_front].T, "o", **ring)[0]
-    for place, row in enumerate(study.picked, 1):
+    for row in study.picked:
         checked = study.checked.get(row)
         if checked is not None and not checked.failure:
             fresh = (checked.means[0], checked.means[y])
             ax.plot(*zip(means[row], fresh, strict=True), color=style.VERMILION, linewidth=0.9, zorder=4)
             mark_of: dict[str, Any] = {"color": style.VERMILION, "markerfacecolor": "none", "markersize": 6}
             handles["the same with fresh patients"] = ax.plot(*fresh, "D", zorder=4, **mark_of)[0]
-        offset: dict[str, Any] = {"xytext": (7, 6), "textcoords": "offset points", "zorder": 5}
-        ax.annotate(str(place), means[row], fontsize=style.LABEL, **offset)
+    offset: dict[str, Any] = {"xytext": (7, 6), "textcoords": "offset points", "zorder": 5}
+    for ends, places in _places(study, means).items():
+        ax.annotate(", ".join(map(str, places)), ends, fontsize=style.LABEL, **offset)
     return handles
+
+
+def _places(study: Study, means: Any) -> dict[tuple[float, float], list[int]]:
+    """Return the numbers of the picked schedules by where they are; some may be in one place."""
+    found: dict[tuple[float, float], list[int]] = {}
+    for place, row in enumerate(study.picked, 1):
+        found.setdefault((float(means[row, 0]), float(means[row, 1])), []).append(place)
+    return found
 
 
 def search_progress(study: Study) -> Figure:
@@ -100,7 +109,7 @@ def search_progress(study: Study) -> Figure:
         axes[0],
         fill("Hypervolume of the front" if several else "From the worst to the best", 40),
         "generation",
-        "share of the box up to the worst",
+        "share of the box up to the worst" if several else "share of the way",
     )
     axes[0].plot([row[0] for row in rows], [row[2] for row in rows], "o-", color=style.BLUE, linewidth=1.6)
     axes[0].set_ylim(0.0, 1.03)
@@ -195,6 +204,9 @@ def courses(study: Study) -> Figure:
                 if limit.readout == name and bound is not None:
                     line = ax.axhline(bound, color=style.INK, linewidth=1.0, linestyle=":")
                     handles["limit"] = line
+        low, high = ax.dataLim.intervaly
+        if high - low <= 1e-9 * max(abs(high), 1.0):  # nothing happens: no axis of rounding errors
+            ax.set_ylim(low - 1.0, high + 1.0)
         ax.locator_params(nbins=6)
         plain_ticks(ax)
     number = len(next(iter(study.courses.runs.values())))
