@@ -18,7 +18,7 @@ from lobule.errors import InputError
 from lobule.experiments import compare
 from lobule.experiments.cli import main
 from lobule.experiments.comparisons import account
-from lobule.experiments.comparisons.comparefile import Endpoint, builtin_comparisons
+from lobule.experiments.comparisons.comparefile import Endpoint, builtin_comparisons, compare_file
 from lobule.experiments.comparisons.comparison import in_words, measured, read_comparison
 from lobule.experiments.comparisons.conclusion import conclude
 from lobule.experiments.comparisons.findings import effects_in
@@ -282,6 +282,14 @@ def test_quick_is_shorter_and_leaves_out_what_is_after_its_end(tmp_path: Path) -
     assert len(whole.plan.runs) == 21 and len(quick.plan.runs) == 7
     assert quick.end_day == 2.0 and quick.picture_days == (1.0,) and whole.notes == ()
     assert quick.notes == ("picture_days.1 = 3 -> is after the end, day 2, and is left out",)
+
+
+def test_built_in_comparisons_have_one_name_each_and_are_listed() -> None:
+    titles = builtin_comparisons()
+    assert len(set(titles.values())) == len(titles) == 7
+    listed = (Path(__file__).parents[1] / "docs" / "comparisons.md").read_text("utf-8")
+    for name in titles:
+        assert compare_file(Path(name))[1].name == name and f"| `{name}` |" in listed
 
 
 @pytest.mark.parametrize("name", builtin_comparisons())
