@@ -244,7 +244,18 @@ class RuleSet:
         return [self._sentence(row) for row in self.rows if cell in (None, row.cell)]
 
     def _acts(self, row: Rule) -> bool:
-        return row.saturation != self.behaviours[row.cell][row.behaviour]
+        """Return whether a row can change anything: one that saturates at the base cannot by itself.
+
+        But one that decreases pulls what others have raised back to the base.
+        """
+        if row.saturation != self.behaviours[row.cell][row.behaviour]:
+            return True
+        return row.response == "decreases" and any(
+            (other.cell, other.behaviour) == (row.cell, row.behaviour)
+            and other.response == "increases"
+            and self._acts(other)
+            for other in self.rows
+        )
 
     def _check_names(self, row: Rule) -> None:
         known = {

@@ -191,6 +191,16 @@ def test_a_row_that_pulls_to_the_base_switches_its_signal_off() -> None:
     assert respond(rules, [[1e3, 0.0, 1.0]]) == [5.5]
 
 
+def test_a_row_that_lowers_to_the_base_takes_back_what_others_raise() -> None:
+    up, down = rule("damp", "increases", 9.0), rule("il10", "decreases", 2.0)
+    il10, damp = (list(SIGNALS["macrophage"]).index(name) for name in ("il10", "damp"))
+    levels = np.zeros((2, len(SIGNALS["macrophage"])))
+    levels[:, damp], levels[1, il10] = 1.0, 3.0
+    assert respond(rule_set(up, down), levels.tolist()).tolist() == [5.5, 2.0 + 0.25 * 3.5]
+    off = rule("iron", "increases", 2.0)
+    assert respond(rule_set(off, down), levels.tolist()).tolist() == [2.0, 2.0]
+
+
 def test_english() -> None:
     rules = rule_set(*read_rules(HEAD + ROW + 'note = "See there."', "x"), rule("il10", "decreases", 0.5))
     assert rules.english() == [
