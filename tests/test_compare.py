@@ -18,7 +18,7 @@ from lobule.errors import InputError
 from lobule.experiments import compare
 from lobule.experiments.cli import main
 from lobule.experiments.comparisons import account
-from lobule.experiments.comparisons.comparefile import Endpoint, builtin_comparisons, compare_file
+from lobule.experiments.comparisons.comparefile import COMPARISONS, CompareFile, Endpoint
 from lobule.experiments.comparisons.comparison import in_words, measured, read_comparison
 from lobule.experiments.comparisons.conclusion import conclude
 from lobule.experiments.comparisons.findings import effects_in
@@ -285,14 +285,14 @@ def test_quick_is_shorter_and_leaves_out_what_is_after_its_end(tmp_path: Path) -
 
 
 def test_built_in_comparisons_have_one_name_each_and_are_listed() -> None:
-    titles = builtin_comparisons()
+    titles = COMPARISONS.titles()
     assert len(set(titles.values())) == len(titles) == 7
     listed = (Path(__file__).parents[1] / "docs" / "comparisons.md").read_text("utf-8")
     for name in titles:
-        assert compare_file(Path(name))[1].name == name and f"| `{name}` |" in listed
+        assert COMPARISONS.read(Path(name), CompareFile)[1].name == name and f"| `{name}` |" in listed
 
 
-@pytest.mark.parametrize("name", builtin_comparisons())
+@pytest.mark.parametrize("name", COMPARISONS.titles())
 def test_built_in_comparisons_are_whole(name: str) -> None:
     for quick in (False, True):
         found = read_comparison(Path(name), quick=quick)

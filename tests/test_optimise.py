@@ -19,7 +19,7 @@ from lobule.experiments.optimisations import conduct
 from lobule.experiments.optimisations.fronts import hypervolume, on_front, representatives
 from lobule.experiments.optimisations.measures import limited, outcome_of, quantity_of
 from lobule.experiments.optimisations.menu import Menu, Value
-from lobule.experiments.optimisations.optimisefile import ChoiceTable, Limit, builtin_optimisations
+from lobule.experiments.optimisations.optimisefile import OPTIMISATIONS, ChoiceTable, Limit
 from lobule.experiments.optimisations.problem import NOTHING, read_optimisation
 from lobule.experiments.optimisations.scripting import Optimised
 from lobule.experiments.optimisations.search import Candidate, Decision, Outcome, search
@@ -400,7 +400,7 @@ def test_dry_run_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_builtin_optimisations_can_be_read() -> None:
-    for name in builtin_optimisations():
+    for name in OPTIMISATIONS.titles():
         full, quick = read_optimisation(Path(name)), read_optimisation(Path(name), quick=True)
         assert quick.generations * quick.population < full.generations * full.population
 

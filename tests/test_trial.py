@@ -26,7 +26,7 @@ from lobule.experiments.trials.records import at_day, carried_forward
 from lobule.experiments.trials.scripting import Tried
 from lobule.experiments.trials.statistics import welch
 from lobule.experiments.trials.trial import left_name, read_trial
-from lobule.experiments.trials.trialfile import builtin_trials
+from lobule.experiments.trials.trialfile import TRIALS
 
 PATIENTS = 12
 FILE = """
@@ -330,7 +330,7 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, old: str, new: st
 
 
 def test_built_in_trials_are_read() -> None:
-    for name in builtin_trials():
+    for name in TRIALS.titles():
         found = read_trial(Path(name), quick=True)
         assert found.plan(range(4)).rows and found.screening() is not None
     with pytest.raises(InputError, match="did you mean"):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Section, Treatment
-from lobule.errors import InputError, nearest, shown
+from lobule.errors import nearest, shown
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms
 from lobule.experiments.sweeps.courses import ATS
-from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, leaves, read_checked
+from lobule.experiments.sweeps.sweepfile import NAME
 from lobule.readouts import READOUTS
 
+COMPARISONS = Kind("comparison", "comparisons")
 LEAST_DOSES = 3
 """Different doses above 0 that a dose response needs: a line and a curve that saturates can be told apart."""
 
@@ -94,23 +93,9 @@ class QuickTable(Section):
     """Further changes of the base case by dotted key."""
 
 
-class CompareFile(Section):
+class CompareFile(StudyFile):
     """A whole comparison file, checked in itself."""
 
-    format: Literal[1]
-    """Version of the format of this file."""
-    name: str | None = Field(default=None, pattern=NAME)
-    """Name of the comparison; that of the file when absent."""
-    title: str = Field(default="", max_length=200)
-    """One line that says what is compared."""
-    question: str = Field(default="", max_length=400)
-    """What the comparison is to answer."""
-    case: str
-    """Base case: a built-in name, or a path as seen from this file."""
-    days: float | None = Field(default=None, gt=0, le=100_000)
-    """Length of the runs instead of the case's (days)."""
-    seed: int = Field(default=1, ge=0, lt=2**63)
-    """The root that the seeds of all patients come from."""
     patients: int = Field(default=10, ge=1, le=10_000)
     """Virtual patients, each a seed; all arms treat the same ones."""
     control: str | None = None
@@ -120,10 +105,6 @@ class CompareFile(Section):
     where none is added."""
     picture_days: Annotated[tuple[float, ...], Field(strict=False)] = ()
     """Days on which the lobules of one patient are drawn; the end when absent."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """Changes of the base case by dotted key."""
-    record: RecordTable = RecordTable()
-    """What is kept of every run; see [record]."""
     arms: Annotated[tuple[CompareArm, ...], Field(min_length=2, strict=False)]
     """What is compared; see [[arms]]."""
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1, strict=False)]
@@ -137,22 +118,9 @@ class CompareFile(Section):
 
     @model_validator(mode="after")
     def _names_are_there(self) -> Self:
-        names = [arm.name for arm in self.arms]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise ValueError(f"arms.{i}.name = {shown(name)} -> another arm has this name")
+        check_arms(self.arms)
         for key, name in self._named_arms():
-            if name not in names:
-                there = ", ".join(names)
-                raise ValueError(
-                    f"{key} = {shown(name)} -> no such arm; there are {there}{nearest(name, names)}"
-                )
-        for i, arm in enumerate(self.arms):
-            for key, _ in leaves(arm.settings):
-                if key.split(".")[0] in ("record", "clock"):
-                    raise ValueError(
-                        f"arms.{i}.settings.{key} -> is the same in all arms: set it under [settings]"
-                    )
+            check_arm(key, name, self.arms)
         dose = {arm.name: arm.dose for arm in self.arms}
         for i, table in enumerate(self.dose_response):
             for name in table.arms:
@@ -173,30 +141,3 @@ class CompareFile(Section):
             yield from ((f"synergy.{i}.{key}", getattr(pair, key)) for key in ("a", "b", "both"))
         for i, table in enumerate(self.dose_response):
             yield from ((f"dose_response.{i}.arms", name) for name in table.arms)
-
-
-def builtin_comparisons() -> dict[str, str]:
-    """Return the title of every built-in comparison by its name."""
-    folder = files("lobule.experiments.comparisons") / "builtin"
-    names = sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml"))
-    return {name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))["title"] for name in names}
-
-
-def compare_file(file: Path) -> tuple[Path, CompareFile]:
-    """Return the path and the tables of a comparison file, or of a built-in comparison by its name.
-
-    Raises
-    ------
-    InputError
-        One line naming the file, the key, the value, what is allowed and the nearest valid name.
-    """
-    names, text = builtin_comparisons(), str(file)
-    if text in names:
-        file = Path(str(files("lobule.experiments.comparisons") / "builtin" / f"{text}.toml"))
-    elif file.suffix.lower() != ".toml" and not file.exists() and len(file.parts) == 1:
-        there = ", ".join(names)
-        raise InputError(
-            f"{shown(text)} -> no built-in comparison and no file; the built-in comparisons are "
-            f"{there}{nearest(text, names)}"
-        )
-    return file, read_checked(file, CompareFile, "comparison file")

@@ -14,12 +14,12 @@ from lobule.case import Case, load_case
 from lobule.doses import HOURS_PER_DAY, Treatment
 from lobule.errors import InputError
 from lobule.experiments.comparisons.comparefile import (
+    COMPARISONS,
     CompareArm,
     CompareFile,
     DoseResponseTable,
     Endpoint,
     SynergyTable,
-    compare_file,
 )
 from lobule.experiments.sweeps.courses import Course, reduced
 from lobule.experiments.sweeps.plan import Plan
@@ -94,7 +94,7 @@ def read_comparison(file: Path, *, quick: bool = False) -> Comparison:
     InputError
         One line naming the file, the key, the value, what is allowed and the nearest valid name.
     """
-    path, table = compare_file(file)
+    path, table = COMPARISONS.read(file, CompareFile)
     try:
         return _made(path, table, quick)
     except InputError as error:

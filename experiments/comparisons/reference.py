@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from lobule.experiments.comparisons.comparefile import (
+    COMPARISONS,
     CompareArm,
     CompareFile,
     DoseResponseTable,
     Endpoint,
     QuickTable,
     SynergyTable,
-    builtin_comparisons,
 )
 from lobule.experiments.markdown import keys_of, markdown
 from lobule.experiments.sweeps.sweepfile import RecordTable
@@ -30,7 +30,7 @@ def compare_file_page(written: str) -> str:
     """Return the page of every key of the comparison file; `written` says how it was made."""
     lines = ["# The comparison file", "", written, "", INTRO]
     lines += markdown(
-        ("comparison", "what it is"), ((f"`{name}`", title) for name, title in builtin_comparisons().items())
+        ("comparison", "what it is"), ((f"`{name}`", title) for name, title in COMPARISONS.titles().items())
     )
     lines += ["## Top level", "", *keys_of(CompareFile)]
     for name, table in (

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Section
-from lobule.errors import InputError, nearest, shown
+from lobule.errors import nearest, shown
 from lobule.experiments.comparisons.comparefile import Endpoint
+from lobule.experiments.studyfiles import Kind, StudyFile
 from lobule.experiments.sweeps.design import Scale
-from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, read_checked
 from lobule.readouts import READOUTS
 
 Quantity = Literal["cells", "doses", "visits"]
 LimitAt = Literal["end", "max", "min"]
 LIMIT_ATS = get_args(LimitAt)
 LEAST_POPULATION = 4
+OPTIMISATIONS = Kind("optimisation", "optimisations")
 
 
 class ChoiceTable(Section):
@@ -161,23 +159,9 @@ class OptimiseQuickTable(Section):
     """Further changes of the case by dotted key."""
 
 
-class OptimiseFile(Section):
+class OptimiseFile(StudyFile):
     """A whole optimisation file, checked in itself."""
 
-    format: Literal[1]
-    """Version of the format of this file."""
-    name: str | None = Field(default=None, pattern=NAME)
-    """Name of the optimisation; that of the file when absent."""
-    title: str = Field(default="", max_length=200)
-    """One line that says what is optimised."""
-    question: str = Field(default="", max_length=400)
-    """What it is to answer."""
-    case: str
-    """The patient, or the cohort: a built-in case, or a path as seen from this file."""
-    days: float | None = Field(default=None, gt=0, le=100_000)
-    """Length of the runs instead of the case's (days)."""
-    seed: int = Field(default=1, ge=0, lt=2**63)
-    """The root of the seeds of all patients, and of the search."""
     patients: int = Field(default=3, ge=1, le=10_000)
     """Virtual patients, each a seed, who all get every schedule; 1 is one patient."""
     check_patients: int | None = Field(default=None, ge=0, le=10_000)
@@ -192,10 +176,6 @@ class OptimiseFile(Section):
     front: int = Field(default=8, ge=1, le=100)
     """Schedules of the front that are checked and written as case files, at most: the best of each
     objective, and others far from each other."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """Changes of the case by dotted key."""
-    record: RecordTable = RecordTable()
-    """What is kept of every run; no snapshots unless they are asked for here."""
     treatments: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, strict=False)]
     """What may be given beside the treatments of the case; see [[treatments]]."""
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=3, strict=False)]
@@ -204,29 +184,3 @@ class OptimiseFile(Section):
     """What must hold; see [[limits]]."""
     quick: OptimiseQuickTable = OptimiseQuickTable()
     """What `--quick` changes; see [quick]."""
-
-
-def builtin_optimisations() -> dict[str, str]:
-    """Return the title of every built-in optimisation by its name."""
-    folder = files("lobule.experiments.optimisations") / "builtin"
-    names = sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml"))
-    return {name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))["title"] for name in names}
-
-
-def optimise_file(file: Path) -> tuple[Path, OptimiseFile]:
-    """Return the path and the tables of an optimisation file, or of a built-in one by its name.
-
-    Raises
-    ------
-    InputError
-        One line naming the file, the key, the value, what is allowed and the nearest valid name.
-    """
-    names, text = builtin_optimisations(), str(file)
-    if text in names:
-        file = Path(str(files("lobule.experiments.optimisations") / "builtin" / f"{text}.toml"))
-    elif file.suffix.lower() != ".toml" and not file.exists() and len(file.parts) == 1:
-        raise InputError(
-            f"{shown(text)} -> no built-in optimisation and no file; the built-in optimisations are "
-            f"{', '.join(names)}{nearest(text, names)}"
-        )
-    return file, read_checked(file, OptimiseFile, "optimisation file")

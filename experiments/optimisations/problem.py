@@ -11,7 +11,7 @@ from lobule.case import Case, load_case
 from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError
 from lobule.experiments.optimisations.menu import Menu, Values
-from lobule.experiments.optimisations.optimisefile import Limit, Objective, OptimiseFile, optimise_file
+from lobule.experiments.optimisations.optimisefile import OPTIMISATIONS, Limit, Objective, OptimiseFile
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
@@ -122,7 +122,7 @@ def read_optimisation(file: Path, *, quick: bool = False) -> Optimisation:
     InputError
         One line naming the file, the key, the value, what is allowed and the nearest valid name.
     """
-    path, table = optimise_file(file)
+    path, table = OPTIMISATIONS.read(file, OptimiseFile)
     try:
         return _made(path, table, quick)
     except InputError as error:

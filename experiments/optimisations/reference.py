@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lobule.experiments.markdown import keys_of, markdown
 from lobule.experiments.optimisations.optimisefile import (
+    OPTIMISATIONS,
     ChoiceTable,
     Limit,
     Objective,
     OptimiseFile,
     OptimiseQuickTable,
-    builtin_optimisations,
 )
 from lobule.experiments.sweeps.sweepfile import RecordTable
 
@@ -31,7 +31,7 @@ def optimise_file_page(written: str) -> str:
     lines = ["# The optimisation file", "", written, "", INTRO]
     lines += markdown(
         ("optimisation", "what it is"),
-        ((f"`{name}`", title) for name, title in builtin_optimisations().items()),
+        ((f"`{name}`", title) for name, title in OPTIMISATIONS.titles().items()),
     )
     lines += ["## Top level", "", *keys_of(OptimiseFile), "## [[treatments]]", "", TREATMENTS]
     for name, table in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lobule.experiments.markdown import keys_of, markdown
 from lobule.experiments.sweeps.sweepfile import RecordTable
 from lobule.experiments.trials.trialfile import (
+    TRIALS,
     Criterion,
     PowerTable,
     QuickTrial,
@@ -13,7 +14,6 @@ from lobule.experiments.trials.trialfile import (
     TrialArm,
     TrialEndpoint,
     TrialFile,
-    builtin_trials,
 )
 from lobule.strict import Section
 
@@ -39,7 +39,7 @@ def trial_file_page(written: str) -> str:
     """Return the page of every key of the trial file; `written` says how it was made."""
     lines = ["# The trial file", "", written, "", INTRO]
     lines += markdown(
-        ("trial", "what it is"), ((f"`{name}`", title) for name, title in builtin_trials().items())
+        ("trial", "what it is"), ((f"`{name}`", title) for name, title in TRIALS.titles().items())
     )
     lines += ["## Top level", "", *keys_of(TrialFile)]
     for title, table in TABLES.items():

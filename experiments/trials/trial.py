@@ -18,7 +18,7 @@ from lobule.experiments.sweeps.plan import Arm, Plan, replicate_seed
 from lobule.experiments.sweeps.planning import make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
 from lobule.experiments.trials.allocation import allocate, drop_out_day
-from lobule.experiments.trials.trialfile import Subgroup, TrialArm, TrialEndpoint, TrialFile, trial_file
+from lobule.experiments.trials.trialfile import TRIALS, Subgroup, TrialArm, TrialEndpoint, TrialFile
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def read_trial(file: Path, *, quick: bool = False) -> Trial:
     InputError
         One line naming the file, the key, the value, what is allowed and the nearest valid name.
     """
-    path, table = trial_file(file)
+    path, table = TRIALS.read(file, TrialFile)
     try:
         return _made(path, table, quick)
     except InputError as error:

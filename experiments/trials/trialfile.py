@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Treatment
-from lobule.errors import InputError, nearest, shown
+from lobule.errors import nearest
 from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, leaves, read_checked
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms
+from lobule.experiments.sweeps.sweepfile import NAME
 from lobule.readouts import READOUTS
 from lobule.strict import Section
 
+TRIALS = Kind("trial", "trials")
 Design = Literal["parallel", "counterfactual"]
 Day = Annotated[float, Field(ge=0, le=100_000)]
 
@@ -163,23 +162,9 @@ class QuickTrial(Section):
     """Further changes of the base case by dotted key."""
 
 
-class TrialFile(Section):
+class TrialFile(StudyFile):
     """A whole trial file, checked in itself."""
 
-    format: Literal[1]
-    """Version of the format of this file."""
-    name: str | None = Field(default=None, pattern=NAME)
-    """Name of the trial; that of the file when absent."""
-    title: str = Field(default="", max_length=200)
-    """One line that says what is tried."""
-    question: str = Field(default="", max_length=400)
-    """What the trial is to answer."""
-    case: str
-    """Base case: a built-in name, or a path as seen from this file."""
-    days: float | None = Field(default=None, gt=0, le=100_000)
-    """Length of the runs instead of the case's (days)."""
-    seed: int = Field(default=1, ge=0, lt=2**63)
-    """The root of all chance: patients, allocation, drop-out, resampling."""
     patients: int = Field(default=100, ge=1, le=100_000)
     """Patients screened, each a seed."""
     design: Design = "parallel"
@@ -192,10 +177,6 @@ class TrialFile(Section):
     adds when absent."""
     drop_out_percent_per_year: float = Field(default=0.0, ge=0, lt=100)
     """Share of the patients that leave within a year after the baseline (%), at a constant rate."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """Changes of the base case by dotted key."""
-    record: RecordTable = RecordTable()
-    """What is kept of every run; see [record]."""
     cohort: dict[str, Any] = Field(default_factory=dict)
     """Distributions by dotted key, beside those of the case or instead of them; see
     [case-file.md](case-file.md#cohort)."""
@@ -216,49 +197,9 @@ class TrialFile(Section):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        names = [arm.name for arm in self.arms]
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise ValueError(f"arms.{i}.name = {shown(name)} -> another arm has this name")
-        if self.control is not None and self.control not in names:
-            there = ", ".join(names)
-            raise ValueError(
-                f"control = {shown(self.control)} -> no such arm; there are {there}"
-                f"{nearest(self.control, names)}"
-            )
-        for i, arm in enumerate(self.arms):
-            for key, _ in leaves(arm.settings):
-                if key.split(".")[0] in ("record", "clock"):
-                    raise ValueError(
-                        f"arms.{i}.settings.{key} -> is the same in all arms: set it under [settings]"
-                    )
+        check_arms(self.arms)
+        if self.control is not None:
+            check_arm("control", self.control, self.arms)
         if sum(endpoint.primary for endpoint in self.endpoints) > 1:
             raise ValueError("endpoints -> one at most is primary = true")
         return self
-
-
-def builtin_trials() -> dict[str, str]:
-    """Return the title of every built-in trial by its name."""
-    folder = files("lobule.experiments.trials") / "builtin"
-    names = sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml"))
-    return {name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8"))["title"] for name in names}
-
-
-def trial_file(file: Path) -> tuple[Path, TrialFile]:
-    """Return the path and the tables of a trial file, or of a built-in trial by its name.
-
-    Raises
-    ------
-    InputError
-        One line naming the file, the key, the value, what is allowed and the nearest valid name.
-    """
-    names, text = builtin_trials(), str(file)
-    if text in names:
-        file = Path(str(files("lobule.experiments.trials") / "builtin" / f"{text}.toml"))
-    elif file.suffix.lower() != ".toml" and not file.exists() and len(file.parts) == 1:
-        there = ", ".join(names)
-        raise InputError(
-            f"{shown(text)} -> no built-in trial and no file; the built-in trials are "
-            f"{there}{nearest(text, names)}"
-        )
-    return file, read_checked(file, TrialFile, "trial file")
