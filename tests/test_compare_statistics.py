@@ -86,6 +86,15 @@ def test_bliss_finds_what_is_there(left: float, verdict: str) -> None:
     assert found == bliss(control, 0.7 * control, 0.5 * control, left * control)  # always the same
 
 
+def test_an_excess_that_does_not_matter_is_trivial() -> None:
+    control = CHANCE.uniform(5.0, 10.0, 12)
+    four = (control, 0.7 * control, 0.5 * control, 0.349 * control)
+    assert bliss(*four).verdict == "synergy"
+    assert bliss(*four, 0.02).verdict == "trivial" and bliss(*four, 0.0005).verdict == "synergy"
+    four = (control, 0.7 * control, 0.5 * control, 0.351 * control)
+    assert bliss(*four, 0.02).verdict == "trivial" and bliss(*four).verdict == "antagonism"
+
+
 def test_bliss_without_patients_is_not_defined_and_leaves_out_gaps() -> None:
     assert bliss(*np.empty((4, 0))).verdict == "not defined"
     four = np.array([[10.0, 10.0, math.nan], [7.0, 7.0, 7.0], [5.0, 5.0, 5.0], [1.0, 1.0, 1.0]])

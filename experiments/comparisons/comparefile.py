@@ -56,6 +56,8 @@ class SynergyTable(Endpoint):
     """Arm with the other."""
     both: str
     """Arm with both."""
+    least: float = Field(default=0.02, ge=0, le=1)
+    """Excess over Bliss independence that counts, as a share of the control's mean; less is trivial."""
 
 
 class DoseResponseTable(Endpoint):

@@ -171,7 +171,8 @@ def in_all(arms: Sequence[str], endpoint: Endpoint, comparison: Comparison, cour
 def synergy_of(table: SynergyTable, comparison: Comparison, courses: ArmCourses) -> Bliss:
     """Return whether two treatments together do more than each for itself."""
     arms = (comparison.control, table.a, table.b, table.both)
-    return bliss(*in_all(arms, table, comparison, courses))
+    control, a, b, both = in_all(arms, table, comparison, courses)
+    return bliss(control, a, b, both, table.least)
 
 
 def doses_of(table: DoseResponseTable, comparison: Comparison) -> Mapping[str, float]:

@@ -82,11 +82,14 @@ def half_width(values: Array) -> Array:
     return np.nan_to_num(found.ci_high - found.difference)
 
 
+BlissVerdict = Literal["synergy", "antagonism", "trivial", "not found", "not defined"]
+
+
 class Bliss(NamedTuple):
     """Whether two treatments together do more than each for itself."""
 
     n: int
-    verdict: Literal["synergy", "antagonism", "not found", "not defined"]
+    verdict: BlissVerdict
     effect_a: float
     """Fractional effect: what the arm takes off the control's mean, 1 for all of it."""
     effect_b: float
@@ -99,13 +102,15 @@ class Bliss(NamedTuple):
     ci_high: float
 
 
-def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
+def bliss(control: Array, a: Array, b: Array, both: Array, least: float = 0.0) -> Bliss:
     """Return the excess over Bliss independence of two treatments given together.
 
     Parameters
     ----------
     control, a, b, both : ndarray, shape (patients,)
         An endpoint of the same patients in four arms; patients without all four are left out.
+    least : float
+        Excess, as a share of the control's mean, below which one that chance does not explain is trivial.
 
     Returns
     -------
@@ -124,13 +129,11 @@ def bliss(control: Array, a: Array, b: Array, both: Array) -> Bliss:
     excess = f_both - expected
     found = _effects(four[:, picked].mean(axis=2))
     low, high = _interval(found[2] - found[3]) if n > 1 else (np.nan, np.nan)
-    verdict: Literal["synergy", "antagonism", "not found", "not defined"] = "not found"
+    verdict: BlissVerdict = "not found"
     if not all(0.0 <= f <= 1.0 for f in (f_a, f_b, f_both)):
         verdict = "not defined"
-    elif low > 0.0:
-        verdict = "synergy"
-    elif high < 0.0:
-        verdict = "antagonism"
+    elif low > 0.0 or high < 0.0:
+        verdict = "trivial" if abs(excess) < least else "synergy" if low > 0.0 else "antagonism"
     return Bliss(n, verdict, *(float(x) for x in (f_a, f_b, f_both, expected, excess, low, high)))
 
 

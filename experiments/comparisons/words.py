@@ -75,6 +75,7 @@ def bliss_in_words(comparison: Comparison, asked: SynergyTable, found: Bliss) ->
     meaning = {
         "synergy": "synergy",
         "antagonism": "antagonism: together they do less than expected",
+        "trivial": f"trivial, less than {asked.least:g} beyond what is expected",
         "not found": "synergy not found, the interval holds 0",
         "not defined": "not defined, since an effect is not between nothing and all of the control's mean",
     }
