@@ -88,8 +88,12 @@ def explain_errors(
     label : callable
         Returns what the line starts with for a dotted key: the name of the file, say.
     """
+    entries = error.errors(include_url=False)
+    # A list with a wrong entry is also too short.
+    wrong = {entry["loc"][: i + 1] for entry in entries for i in range(len(entry["loc"]) - 1)}
+    entries = [entry for entry in entries if entry["type"] != "too_short" or entry["loc"] not in wrong]
     # A misspelt key is also a missing one: name what is there first.
-    found = sorted(error.errors(include_url=False), key=lambda entry: entry["type"] == "missing")
+    found = sorted(entries, key=lambda entry: entry["type"] == "missing")
     text = _explain(found[0], model, data)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     key = text.split(" ", 1)[0].rstrip(":")

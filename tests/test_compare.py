@@ -338,6 +338,14 @@ def test_a_bad_file_gets_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_one_wrong_arm_is_one_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path / "cells.toml")
+    file.write_text(file.read_text("utf-8").replace('route = "intraportal"', 'route = "oral"', 1), "utf-8")
+    assert main(["compare", str(file), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "oral" in error and "more)" not in error
+
+
 def test_a_wrong_name_of_a_comparison_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "msc-dose-mous"]) == 2
     assert 'did you mean "msc-dose-mouse"?' in capsys.readouterr().err
