@@ -13,6 +13,7 @@ from pydantic import Field
 
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, leaves, read_checked
+from lobule.readouts import READOUTS
 from lobule.strict import Section
 
 Table = TypeVar("Table", bound=Section)
@@ -39,6 +40,19 @@ class StudyFile(Section):
     """Changes of the base case by dotted key."""
     record: RecordTable = RecordTable()
     """What is kept of every run; see [record]."""
+
+
+def check_readout(name: str) -> str:
+    """Return `name`, the name of a readout.
+
+    Raises
+    ------
+    ValueError
+        If there is no such readout; naming the nearest.
+    """
+    if name not in READOUTS:
+        raise ValueError(f"no such readout (docs/readouts.md){nearest(name, READOUTS)}")
+    return name
 
 
 class ArmLike(Protocol):

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Section, Treatment
-from lobule.errors import nearest, shown
-from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms
+from lobule.errors import shown
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_readout
 from lobule.experiments.sweeps.courses import ATS
 from lobule.experiments.sweeps.sweepfile import NAME
-from lobule.readouts import READOUTS
 
 COMPARISONS = Kind("comparison", "comparisons")
 LEAST_DOSES = 3
@@ -34,9 +33,7 @@ class Endpoint(Section):
     @field_validator("readout")
     @classmethod
     def _is_there(cls, value: str) -> str:
-        if value not in READOUTS:
-            raise ValueError(f"no such readout (docs/readouts.md){nearest(value, READOUTS)}")
-        return value
+        return check_readout(value)
 
     @field_validator("at", mode="before")
     @classmethod

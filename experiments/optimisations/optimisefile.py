@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Section
-from lobule.errors import nearest, shown
+from lobule.errors import shown
 from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.studyfiles import Kind, StudyFile
+from lobule.experiments.studyfiles import Kind, StudyFile, check_readout
 from lobule.experiments.sweeps.design import Scale
-from lobule.readouts import READOUTS
 
 Quantity = Literal["cells", "doses", "visits"]
 LimitAt = Literal["end", "max", "min"]
@@ -112,9 +111,7 @@ class Limit(Section):
     @field_validator("readout")
     @classmethod
     def _is_there(cls, value: str) -> str:
-        if value not in READOUTS:
-            raise ValueError(f"no such readout (docs/readouts.md){nearest(value, READOUTS)}")
-        return value
+        return check_readout(value)
 
     @field_validator("at", mode="before")
     @classmethod

@@ -7,22 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Treatment
-from lobule.errors import nearest
 from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_readout
 from lobule.experiments.sweeps.sweepfile import NAME
-from lobule.readouts import READOUTS
 from lobule.strict import Section
 
 TRIALS = Kind("trial", "trials")
 Design = Literal["parallel", "counterfactual"]
 Day = Annotated[float, Field(ge=0, le=100_000)]
-
-
-def _checked_readout(value: str) -> str:
-    if value not in READOUTS:
-        raise ValueError(f"no such readout (docs/readouts.md){nearest(value, READOUTS)}")
-    return value
 
 
 class Bounds(Section):
@@ -54,7 +46,7 @@ class Criterion(Bounds):
     at_day: Day
     """Day of the screening visit; no later than the baseline."""
 
-    _is_there = field_validator("readout")(_checked_readout)
+    _is_there = field_validator("readout")(check_readout)
 
     @model_validator(mode="after")
     def _has_bounds(self) -> Self:
@@ -125,7 +117,7 @@ class Subgroup(Section):
         if (self.readout is None) == (self.key is None):
             raise ValueError("readout and key -> give one of the two")
         if self.readout is not None:
-            _checked_readout(self.readout)
+            check_readout(self.readout)
             if self.cut is None:
                 raise ValueError("cut is missing -> a readout is cut in two")
         if self.key is not None and self.at_day is not None:
