@@ -20,6 +20,7 @@ from lobule.experiments.identity import run_id
 from lobule.experiments.models import build_model, load_model
 from lobule.experiments.style import spread
 from lobule.experiments.sweeps.finished import Run
+from lobule.interruption import uninterrupted
 from lobule.model import Lobule
 from lobule.units import HOURS_PER_DAY
 
@@ -141,7 +142,8 @@ class Replay:
         piece = self.end_hours / PIECES
         while model.hours < hours - TOLERANCE_HOURS:
             before = model.hours
-            model.step()
+            with uninterrupted():
+                model.step()
             if model.hours // piece > before // piece:
                 self._keep(model)
             if progress is not None:

@@ -40,6 +40,7 @@ from lobule.experiments.models import build_model, load_model
 from lobule.experiments.report import comparisons
 from lobule.experiments.stems import Stem
 from lobule.files import remove_partial, whole
+from lobule.interruption import uninterrupted
 from lobule.model import Lobule
 from lobule.parameters import parameter_values
 from lobule.units import HOURS_PER_DAY, IRON_MOLAR_MASS
@@ -108,8 +109,9 @@ def run_into(
     With `stem`, begin with the past that is saved there; where there is none yet, save it in passing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    begun = None if stem is None else stem.begin(case, folder)
-    model, rows = begun or (build_model(case, seed), [])
+    with uninterrupted():
+        begun = None if stem is None else stem.begin(case, folder)
+        model, rows = begun or (build_model(case, seed), [])
     run = _Run(model, folder, progress, stem=stem)
     run.rows = rows
     _write_text(folder / "case.toml", run.model.case.to_toml())
@@ -136,10 +138,11 @@ def resume(
         seed, wall = int(manifest["seed"]), float(manifest["wall_seconds"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{folder} -> its {MANIFEST} is damaged: no seed or no time") from None
-    if checkpoint.exists():
-        model = load_model(checkpoint)
-    else:
-        model = build_model(load_case(folder / "case.toml"), seed)
+    with uninterrupted():
+        if checkpoint.exists():
+            model = load_model(checkpoint)
+        else:
+            model = build_model(load_case(folder / "case.toml"), seed)
     return _Run(model, folder, progress, wall, stem).complete(draw)
 
 
@@ -171,10 +174,11 @@ class _Run:
         saved = time.monotonic()
         try:
             while model.hours < end - 1e-6:
-                model.step()
-                self._record()
-                if self.stem is not None and self.stem.is_passed(model):
-                    self.stem.save(model, self._all_rows(), self.folder / "snapshots")
+                with uninterrupted():
+                    model.step()
+                    self._record()
+                    if self.stem is not None and self.stem.is_passed(model):
+                        self.stem.save(model, self._all_rows(), self.folder / "snapshots")
                 if self.progress is not None:
                     self.progress.update(model.hours)
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -219,6 +223,20 @@ class _Run:
         _write_json(self.folder / MANIFEST, {**content, "seal": manifest_seal(content)})
 
     def _finish(self, draw: bool) -> Path:
+        with uninterrupted():
+            notes = self._write_results()
+        if draw:  # from the manifest of the checkpoint just made
+            from lobule.experiments.figures import draw_run
+
+            draw_run(self.folder)
+        remove_partial(self.folder)
+        self.write_manifest("done", notes=notes, files=sealed_files(self.folder))
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        return self.folder
+
+    def _write_results(self) -> list[str]:
+        """Write the series, the last snapshot and the summary; return the notes in it."""
         model, folder = self.model, self.folder
         series = pa.Table.from_pylist(self._all_rows())
         _write_table(folder / SERIES, series)
@@ -226,27 +244,16 @@ class _Run:
             model.save(folder / "snapshots" / FINAL)
         readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
         notes = model.notes()
-        _write_json(
-            folder / SUMMARY,
-            {
-                "format": FORMAT,
-                "readouts": readouts,
-                "comparisons": comparisons(
-                    model.case, {k: series[k].to_numpy() for k in series.column_names}
-                ),
-                "events": model.log,
-                "notes": notes,
-            },
-        )
-        if draw:  # from the manifest of the checkpoint just made
-            from lobule.experiments.figures import draw_run
-
-            draw_run(folder)
-        remove_partial(folder)
-        self.write_manifest("done", notes=notes, files=sealed_files(folder))
-        shutil.rmtree(folder / PARTS, ignore_errors=True)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-        return folder
+        columns = {name: series[name].to_numpy() for name in series.column_names}
+        summary = {
+            "format": FORMAT,
+            "readouts": readouts,
+            "comparisons": comparisons(model.case, columns),
+            "events": model.log,
+            "notes": notes,
+        }
+        _write_json(folder / SUMMARY, summary)
+        return notes
 
     def _all_rows(self) -> list[dict[str, float]]:
         """Return the rows of all parts and the ones in memory, each hour once.

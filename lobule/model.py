@@ -25,6 +25,7 @@ from lobule.exchange import Exchange
 from lobule.fields import LANE, Fields
 from lobule.function import Function
 from lobule.infusion import Products
+from lobule.interruption import uninterrupted
 from lobule.iron import distribute, release
 from lobule.landmarks import landmarks_of
 from lobule.ledger import LIVER_POOLS, Ledger
@@ -292,7 +293,8 @@ class Lobule(mesa.Model):
             raise InputError(f"days = {days!r} -> must be a number from 0 to a million")
         end = self.case.end_hours if days is None else self.hours + days * HOURS_PER_DAY
         while self.hours < end - TOLERANCE_HOURS:
-            self.step()
+            with uninterrupted():
+                self.step()
             if progress is not None:
                 progress(self)
         return self

@@ -13,6 +13,7 @@ import numpy as np
 from lobule.case import Case
 from lobule.errors import InputError
 from lobule.files import whole
+from lobule.interruption import uninterrupted
 from lobule.oxygen import OxygenCurve
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def save(model: Lobule, path: Path) -> None:
     OSError
         If the file cannot be written; an older file of that name is then left as it was.
     """
-    with whole(path) as partial, partial.open("wb") as file:
+    with uninterrupted(), whole(path) as partial, partial.open("wb") as file:
         write(model, file)
         file.flush()
         os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from lobule.experiments.sweeps.conduct import Workers
 from lobule.experiments.sweeps.effort import sites, steps, weights_of
 from lobule.experiments.sweeps.plan import Plan, PlannedRun
 from lobule.experiments.sweeps.warm import compile_kernels
+from lobule.interruption import uninterrupted
 from lobule.units import HOURS_PER_DAY
 
 TRIALS = 3
@@ -102,7 +103,8 @@ def trial(case: Case, seed: int) -> Trial:
 
     step_hours = case.clock.phases[0].step_hours
     short = case.with_days(step_hours / HOURS_PER_DAY)[0]
-    build_model(case, seed).step()  # brings the kernels from the disk
+    with uninterrupted():
+        build_model(case, seed).step()  # brings the kernels from the disk
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         start = time.perf_counter()
@@ -112,7 +114,8 @@ def trial(case: Case, seed: int) -> Trial:
         model = build_model(case, seed)
         start, number = time.perf_counter(), 0
         while number < steps(case) and (number == 0 or time.perf_counter() - start < TRIAL_SECONDS):
-            model.step()
+            with uninterrupted():
+                model.step()
             number += 1
         step = (time.perf_counter() - start) / number
         model.save(out / "snapshot.npz")
