@@ -120,7 +120,7 @@ def differences(comparison: Comparison, findings: Findings, names: Sequence[str]
 
 
 def forest(comparison: Comparison, findings: Findings) -> Figure:
-    """Draw all endpoints: differences, in the readout's unit and as % of the control's mean."""
+    """Draw all endpoints: differences, in the readout's unit, and those of levels as % of the control."""
     looks = look_of(list(comparison.arms))
     groups: dict[str, list[EndpointRow]] = {}
     for row in findings.endpoints:
@@ -132,6 +132,7 @@ def forest(comparison: Comparison, findings: Findings) -> Figure:
     for (left, right), (words, rows) in zip(axes, groups.items(), strict=True):
         style.panel(left, fill(words[:1].upper() + words[1:], 68), style.label("difference", rows[0].unit))
         style.panel(right, "", f"% of the mean of {comparison.control}")
+        right.set_visible(any(math.isfinite(row.percent[1]) for row in rows))
         found = [(float(r.found.ci_low), float(r.found.difference), float(r.found.ci_high)) for r in rows]
         percent = [(row.percent[1], row.percent[0], row.percent[2]) for row in rows]
         for ax, numbers in ((left, found), (right, percent)):

@@ -41,8 +41,11 @@ class EndpointRow(NamedTuple):
 
     @property
     def percent(self) -> tuple[float, float, float]:
-        """Difference and its interval as % of the control's mean; NaN where that is 0."""
-        base = abs(float(self.found.mean_control))
+        """Difference and its interval as % of the control's mean.
+
+        NaN where that is 0, and for changes, which may come to next to nothing in the control.
+        """
+        base = abs(float(self.found.mean_control)) if self.endpoint.measure == "level" else 0.0
         numbers = (self.found.difference, self.found.ci_low, self.found.ci_high)
         low, middle, high = (100.0 * float(x) / base if base else float("nan") for x in numbers)
         return low, middle, high
