@@ -318,6 +318,7 @@ def test_nobody_included_is_one_line_with_the_reasons(
         ('readout = "lic_mg_per_g"', 'readout = "lic_mg_per_g"\nat = 4', ["endpoints.0.at = 4", "day 3"]),
         ("subject.sex = {", "subject.sexx = {", ["cohort.subject.sexx", "subject.sex"]),
         ("sizes = [3, 6]", "sizes = [1]", ["power.sizes.0 = 1", "2"]),
+        ("sizes = [3, 6]", "sizes = []", ["power.sizes = []", "at least 1"]),
         ("volume_ml = 0.1", "volume_ml = 5.0", ["arm", "bled", "volume_ml = 5"]),
     ],
 )  # fmt: skip
@@ -329,6 +330,21 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, old: str, new: st
     assert "\n" not in line and line.startswith(str(file))
     for word in words:
         assert word in line, line
+
+
+def test_a_trial_too_small_for_a_power_has_a_report_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = (
+        ("patients = 12", "patients = 2"),
+        ("above = 18.0", "above = 1.0"),
+        ("below = 85.0", "below = 900.0"),
+    )
+    file = written(tmp_path / "two.toml", *small, ('design = "counterfactual"', 'design = "parallel"'))
+    assert main(["trial", str(file), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert "3 patients an arm: not known" in capsys.readouterr().out
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert not (tmp_path / "out" / "figures" / "power.png").exists()
 
 
 def test_nobody_is_screened_after_the_first_treatment(tmp_path: Path) -> None:
