@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from lobule.case import Case
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, leaves, read_checked
-from lobule.readouts import READOUTS
+from lobule.readouts import HUMAN_ONLY, READOUTS
 from lobule.strict import Section
 
 Table = TypeVar("Table", bound=Section)
@@ -53,6 +54,27 @@ def check_readout(name: str) -> str:
     if name not in READOUTS:
         raise ValueError(f"no such readout (docs/readouts.md){nearest(name, READOUTS)}")
     return name
+
+
+def check_species(readouts: Iterable[tuple[str, str]], case: Case) -> None:
+    """Refuse what is a number in man only where `case` is no man.
+
+    Parameters
+    ----------
+    readouts : iterable of (str, str)
+        Keys of the file, and the readouts they name.
+    case : Case
+        The case that is run.
+
+    Raises
+    ------
+    InputError
+        Naming the key, and the species.
+    """
+    species = case.subject.species
+    for key, name in readouts:
+        if species != "human" and name in HUMAN_ONLY:
+            raise InputError(f"{key} = {shown(name)} -> is a readout of man only; the case has a {species}")
 
 
 class ArmLike(Protocol):

@@ -280,8 +280,9 @@ def test_quick_is_shorter_and_leaves_out_what_is_after_its_end(tmp_path: Path) -
     file = written(tmp_path / "cells.toml")
     whole, quick = read_comparison(file), read_comparison(file, quick=True)
     assert len(whole.plan.runs) == 21 and len(quick.plan.runs) == 7
-    assert quick.end_day == 2.0 and quick.picture_days == (1.0,) and whole.notes == ()
-    assert quick.notes == ("picture_days.1 = 3 -> is after the end, day 2, and is left out",)
+    assert quick.end_day == 2.0 and quick.picture_days == (1.0,)
+    assert whole.notes == ("treatments.0 (toxin) ends on day 3, not on day 27",)
+    assert quick.notes[1:] == ("picture_days.1 = 3 -> is after the end, day 2, and is left out",)
 
 
 def test_built_in_comparisons_have_one_name_each_and_are_listed() -> None:
@@ -323,6 +324,14 @@ def test_built_in_comparisons_are_whole(name: str) -> None:
         ("format = 1", "format = 2", "this version reads 1"),
         ('question = "', 'frage = "', "frage"),
         ('case = "ccl4-mouse"', 'case = "ccl4-mous"', 'did you mean "ccl4-mouse"?'),
+        (
+            'readout = "lic_mg_per_g"',
+            'readout = "icg_r15_percent"',
+            "a readout of man only; the case has a m",
+        ),
+        ("picture_days = [1, 3]", "picture_days = [-1, 3]", "picture_days.0 = -1 -> must be at least 0"),
+        ('both = "bled and more"', 'both = "bled"', "synergy.0.a, b and both = "),
+        ('both = "bled and more"', 'both = "none"', 'synergy.0 -> "none" is the control'),
     ],
 )
 def test_a_bad_file_gets_one_line(
@@ -336,6 +345,12 @@ def test_a_bad_file_gets_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and said in error and str(file) in error
     assert not (tmp_path / "out").exists()
+
+
+def test_a_shorter_run_says_which_treatments_of_the_case_it_leaves_out(tmp_path: Path) -> None:
+    file = written(tmp_path / "cells.toml")
+    file.write_text(file.read_text("utf-8").replace("ccl4-mouse", "hfe-mouse-msc", 1), "utf-8")
+    assert any("(msc, day 49) is after day 3" in note for note in read_comparison(file).notes)
 
 
 def test_one_wrong_arm_is_one_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

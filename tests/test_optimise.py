@@ -433,6 +433,14 @@ def test_builtin_optimisations_can_be_read() -> None:
         ('at = "min"', "at = 30", "limits.0.at = 30 -> is after the end, day 1"),
         ("population = 4", "population = 3", "population = 3 -> must be at least 4"),
         ("days = 1", "days = 1\nbranch_day = 2", "branch_day = 2 -> must be before the end, day 1"),
+        ("low = 0.05", "low = nan", "treatments.1.volume_ml.low = nan -> must be a finite number"),
+        ("low = 0.05", 'low = "a"', 'treatments.1.volume_ml.low = "a" -> must be a finite number'),
+        (
+            "high = 0.3",
+            f"high = 1{'0' * 400}",
+            "treatments.1.volume_ml.high = a very large integer -> must be",
+        ),
+        ('"iron_removed_mg"', '"liver_stiffness_kpa"', "is a readout of man only; the case has a mouse"),
         ("format = 1", "format = 2", "this file has format 2"),
         ('case = "ccl4-mouse"', 'case = "ccl4-mose"', 'did you mean "ccl4-mouse"?'),
     ],
@@ -448,6 +456,11 @@ def test_bad_files_are_refused_in_one_line(
     printed = capsys.readouterr().err
     assert said in printed and str(file) in printed and printed.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_more_objectives_than_can_be_drawn_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="objectives -> are 4; must be 3 at most"):
+        read_optimisation(written(tmp_path / "a.toml", BLOOD, GOALS, GOALS))
 
 
 def test_nothing_to_choose_is_refused(tmp_path: Path) -> None:

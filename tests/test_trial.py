@@ -304,6 +304,8 @@ def test_nobody_included_is_one_line_with_the_reasons(
     [
         ('readout = "body_weight_g"\nat_day = 0.5\nabove', 'readout = "body_weight"\nat_day = 0.5\nabove',
          ["inclusion.0.readout", "body_weight_g"]),
+        ('readout = "body_weight_g"\nat_day = 0.5', 'readout = "icg_r15_percent"\nat_day = 0.5',
+         ["inclusion.0.readout", "of man only", "mouse"]),
         ("above = 18.0", "", ["inclusion.0", "above and below are missing"]),
         ("at_day = 0.5\nabove", "at_day = 2\nabove", ["inclusion.0.at_day = 2", "baseline, day 1"]),
         ('key = "subject.sex"', 'key = "subject.species"', ["subgroups.0.key", "subject.sex"]),
@@ -316,6 +318,7 @@ def test_nobody_included_is_one_line_with_the_reasons(
         ('readout = "lic_mg_per_g"', 'readout = "lic_mg_per_g"\nat = 4', ["endpoints.0.at = 4", "day 3"]),
         ("subject.sex = {", "subject.sexx = {", ["cohort.subject.sexx", "subject.sex"]),
         ("sizes = [3, 6]", "sizes = [1]", ["power.sizes.0 = 1", "2"]),
+        ("sizes = [3, 6]", "sizes = []", ["power.sizes = []", "at least 1"]),
         ("volume_ml = 0.1", "volume_ml = 5.0", ["arm", "bled", "volume_ml = 5"]),
     ],
 )  # fmt: skip
@@ -327,6 +330,32 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, old: str, new: st
     assert "\n" not in line and line.startswith(str(file))
     for word in words:
         assert word in line, line
+
+
+def test_a_trial_too_small_for_a_power_has_a_report_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = (
+        ("patients = 12", "patients = 2"),
+        ("above = 18.0", "above = 1.0"),
+        ("below = 85.0", "below = 900.0"),
+    )
+    file = written(tmp_path / "two.toml", *small, ('design = "counterfactual"', 'design = "parallel"'))
+    assert main(["trial", str(file), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert "3 patients an arm: not known" in capsys.readouterr().out
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert not (tmp_path / "out" / "figures" / "power.png").exists()
+
+
+def test_nobody_is_screened_after_the_first_treatment(tmp_path: Path) -> None:
+    later = ("seed = 11", "seed = 11\nbaseline_day = 2"), ("at_day = 0.5", "at_day = 1.5")
+    with pytest.raises(InputError, match=r"at_day = 1\.5 -> is after the first treatment, day 1"):
+        read_trial(written(tmp_path / "late.toml", *later))
+
+
+def test_a_shorter_run_says_which_treatments_of_the_case_it_leaves_out(tmp_path: Path) -> None:
+    file = written(tmp_path / "short.toml", ('case = "hfe-mouse"', 'case = "hfe-mouse-msc"'))
+    assert any("treatments.0 (msc, day 49) is after day 3" in note for note in read_trial(file).notes)
 
 
 def test_built_in_trials_are_read() -> None:

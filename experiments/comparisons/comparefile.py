@@ -17,6 +17,7 @@ COMPARISONS = Kind("comparison", "comparisons")
 LEAST_DOSES = 3
 """Different doses above 0 that a dose response needs: a line and a curve that saturates can be told apart."""
 
+Day = Annotated[float, Field(ge=0, le=100_000)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -55,6 +56,12 @@ class SynergyTable(Endpoint):
     """Arm with both."""
     least: float = Field(default=0.02, ge=0, le=1)
     """Excess over Bliss independence that counts, as a share of the control's mean; less is trivial."""
+
+    @model_validator(mode="after")
+    def _are_three(self) -> Self:
+        if len({self.a, self.b, self.both}) < 3:
+            raise ValueError(f"a, b and both = {shown([self.a, self.b, self.both])} -> must be three arms")
+        return self
 
 
 class DoseResponseTable(Endpoint):
@@ -102,7 +109,7 @@ class CompareFile(StudyFile):
     branch_day: float | None = Field(default=None, ge=0, le=100_000)
     """Day from which changes are counted; the day of the first treatment that an arm adds when absent, or 0
     where none is added."""
-    picture_days: Annotated[tuple[float, ...], Field(strict=False)] = ()
+    picture_days: Annotated[tuple[Day, ...], Field(strict=False)] = ()
     """Days on which the lobules of one patient are drawn; the end when absent."""
     arms: Annotated[tuple[CompareArm, ...], Field(min_length=2, strict=False)]
     """What is compared; see [[arms]]."""
@@ -120,6 +127,10 @@ class CompareFile(StudyFile):
         check_arms(self.arms)
         for key, name in self._named_arms():
             check_arm(key, name, self.arms)
+        control = self.control or self.arms[0].name
+        for i, pair in enumerate(self.synergy):
+            if control in (pair.a, pair.b, pair.both):
+                raise ValueError(f"synergy.{i} -> {shown(control)} is the control, which has no effect")
         dose = {arm.name: arm.dose for arm in self.arms}
         for i, table in enumerate(self.dose_response):
             for name in table.arms:

@@ -21,6 +21,7 @@ from lobule.experiments.comparisons.comparefile import (
     Endpoint,
     SynergyTable,
 )
+from lobule.experiments.studyfiles import check_species
 from lobule.experiments.sweeps.courses import Course, reduced
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import given_beside, make_plan
@@ -53,7 +54,7 @@ class Comparison:
     picture_days : tuple of float
         Days on which the lobules are drawn.
     notes : tuple of str
-        What a quick look leaves out.
+        What a shorter run or a quick look leaves out.
     """
 
     file: CompareFile
@@ -108,9 +109,11 @@ def _made(path: Path, table: CompareFile, quick: bool) -> Comparison:
     settings |= {f"record.{key}": value for key, value in table.record if value is not None}
     settings |= settings_in(table.quick.settings, path) if quick else {}
     base = load_case(located(table.case, path), settings)
-    base = base if days is None else base.with_days(days)[0]
+    base, left_out = (base, []) if days is None else base.with_days(days)
     end = base.end_hours / HOURS_PER_DAY
     kept, notes = _within(table, end, quick)
+    for key in ("endpoints", "synergy", "dose_response"):
+        check_species(((f"{key}.{i}.readout", entry.readout) for i, entry in enumerate(kept[key])), base)
     shown_days = sorted({*base.record.snapshot_days, *(day for day in kept["picture_days"] if day < end)})
     base = load_case(base, {"record.snapshot_days": shown_days})
     arms = {arm.name: arm for arm in table.arms}
@@ -123,7 +126,7 @@ def _made(path: Path, table: CompareFile, quick: bool) -> Comparison:
     if branch >= end:
         raise InputError(f"branch_day = {branch:g} -> must be before the end, day {end:g}")
     control = table.control or table.arms[0].name
-    return Comparison(table, plan, base, arms, control, branch, end, notes=notes, **kept)
+    return Comparison(table, plan, base, arms, control, branch, end, notes=(*left_out, *notes), **kept)
 
 
 def _within(table: CompareFile, end: float, quick: bool) -> tuple[dict[str, Any], tuple[str, ...]]:

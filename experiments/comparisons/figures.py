@@ -85,7 +85,7 @@ def time_courses(comparison: Comparison, courses: ArmCourses, names: Sequence[st
             levels, days = stacked(runs, name), runs[0]["hours"] / HOURS_PER_DAY / scale
             middle, half = levels.mean(axis=0), half_width(levels)
             low = middle - half
-            low = np.maximum(low, 0.0) if np.nanmin(levels) >= 0.0 else low
+            low = np.maximum(low, 0.0) if np.nanmin(levels, initial=0.0) >= 0.0 else low
             number = f"{len(runs)} patient{'' if len(runs) == 1 else 's'}"
             handles[f"{arm} ({number})"] = _band(ax, days, low, middle, middle + half, look)
         line = _branch(ax, comparison, scale)

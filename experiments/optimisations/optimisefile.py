@@ -16,6 +16,8 @@ Quantity = Literal["cells", "doses", "visits"]
 LimitAt = Literal["end", "max", "min"]
 LIMIT_ATS = get_args(LimitAt)
 LEAST_POPULATION = 4
+MOST_OBJECTIVES = 3
+LARGEST = 1e300
 OPTIMISATIONS = Kind("optimisation", "optimisations")
 
 
@@ -33,6 +35,14 @@ class ChoiceTable(Section):
     """Whether values or their logarithms are spread evenly."""
     choices: Annotated[tuple[bool | int | float | str, ...], Field(min_length=2, strict=False)] | None = None
     """Values to choose from, instead of an interval: numbers or words."""
+
+    @field_validator("low", "high", "step", mode="before")
+    @classmethod
+    def _is_a_number(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and -LARGEST <= value <= LARGEST):  # a whole number may be too large for a float
+            raise ValueError("must be a finite number")
+        return value
 
     @model_validator(mode="after")
     def _has_ends_or_choices(self) -> Self:
@@ -175,9 +185,15 @@ class OptimiseFile(StudyFile):
     objective, and others far from each other."""
     treatments: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, strict=False)]
     """What may be given beside the treatments of the case; see [[treatments]]."""
-    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=3, strict=False)]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, strict=False)]
     """What is wanted; see [[objectives]]."""
     limits: Annotated[tuple[Limit, ...], Field(strict=False)] = ()
     """What must hold; see [[limits]]."""
     quick: OptimiseQuickTable = OptimiseQuickTable()
     """What `--quick` changes; see [quick]."""
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Self:
+        if (number := len(self.objectives)) > MOST_OBJECTIVES:
+            raise ValueError(f"objectives -> are {number}; must be {MOST_OBJECTIVES} at most")
+        return self

@@ -12,6 +12,7 @@ from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError
 from lobule.experiments.optimisations.menu import Menu, Values
 from lobule.experiments.optimisations.optimisefile import OPTIMISATIONS, Limit, Objective, OptimiseFile
+from lobule.experiments.studyfiles import check_species
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
@@ -146,7 +147,7 @@ def _made(path: Path, table: OptimiseFile, quick: bool) -> Optimisation:
     base = base if table.days is None else base.with_days(table.days)[0]
     base = load_case(base, UNSNAPPED | recorded)
     found = Optimisation(table, path, base, Menu(table.treatments), **sizes)  # type: ignore[arg-type]
-    _check_times(found)
+    _check_entries(found)
     for values in found.menu.corners():
         _check_case(found, values)
     return found
@@ -165,14 +166,15 @@ def _check_case(optimisation: Optimisation, values: Values) -> None:
         raise InputError(f"{first}{rest and 'treatments.'}{rest}") from None
 
 
-def _check_times(optimisation: Optimisation) -> None:
+def _check_entries(optimisation: Optimisation) -> None:
     end = optimisation.end_day
     if optimisation.file.branch_day >= end:
         raise InputError(
             f"branch_day = {optimisation.file.branch_day:g} -> must be before the end, day {end:g}"
         )
     for i, entry in enumerate(optimisation.entries):
+        number = len(optimisation.objectives)
+        name = f"objectives.{i}" if i < number else f"limits.{i - number}"
+        check_species([(f"{name}.readout", entry.readout)], optimisation.base)
         if not isinstance(entry.at, str) and entry.at > end:
-            number = len(optimisation.objectives)
-            name = f"objectives.{i}" if i < number else f"limits.{i - number}"
             raise InputError(f"{name}.at = {entry.at:g} -> is after the end, day {end:g}")

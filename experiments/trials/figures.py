@@ -256,7 +256,7 @@ def _band(ax: Axes, days: NDArray[Any], levels: NDArray[Any], look: Look) -> Any
         middle = np.where(known > 0, np.nansum(levels, axis=0) / np.maximum(known, 1), np.nan)
     half = half_width(levels)
     low = middle - half
-    low = np.maximum(low, 0.0) if np.nanmin(levels) >= 0.0 else low
+    low = np.maximum(low, 0.0) if np.nanmin(levels, initial=0.0) >= 0.0 else low
     ax.fill_between(days, low, middle + half, color=look.colour, alpha=0.15, linewidth=0.0)
     return ax.plot(days, middle, color=look.colour, linestyle=look.dashes, linewidth=1.7)[0]
 

@@ -257,7 +257,8 @@ def _responders(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]
 
 def _power(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]:
     yield _text("Power", "h2")
-    yield picture(power_curves(trial, findings), folder, "power", "Power over the number of patients")
+    if any(math.isfinite(point.power) for curve in findings.power for point in curve.points):
+        yield picture(power_curves(trial, findings), folder, "power", "Power over the number of patients")
     for curve in findings.power:
         yield _text(power_in_words(trial, curve))
     primary = in_words(trial.endpoints[0], trial.baseline_day, trial.end_day)

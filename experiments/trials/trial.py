@@ -13,6 +13,7 @@ from lobule.cohort import flat
 from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError, shown
 from lobule.experiments.comparisons.comparison import changes_of
+from lobule.experiments.studyfiles import check_species
 from lobule.experiments.sweeps.design import Point
 from lobule.experiments.sweeps.plan import Arm, Plan, replicate_seed
 from lobule.experiments.sweeps.planning import make_plan
@@ -48,7 +49,7 @@ class Trial:
     endpoints : tuple of TrialEndpoint
         What is measured, the primary endpoint first.
     notes : tuple of str
-        What a quick look leaves out.
+        What a shorter run or a quick look leaves out.
     """
 
     file: TrialFile
@@ -162,7 +163,7 @@ def read_trial(file: Path, *, quick: bool = False) -> Trial:
 def _made(path: Path, table: TrialFile, quick: bool) -> Trial:
     days = table.quick.days if quick and table.quick.days is not None else table.days
     base = _base(path, table, quick)
-    base = base if days is None else base.with_days(days)[0]
+    base, left_out = (base, []) if days is None else base.with_days(days)
     end = base.end_hours / HOURS_PER_DAY
     arms = {arm.name: arm for arm in table.arms}
     cases = {}
@@ -176,13 +177,14 @@ def _made(path: Path, table: TrialFile, quick: bool) -> Trial:
     baseline = table.baseline_day if table.baseline_day is not None else min(first, default=0.0)
     if baseline >= end:
         raise InputError(f"baseline_day = {baseline:g} -> must be before the end, day {end:g}")
-    _check_days(table, base, baseline)
+    _check_days(table, base, baseline, min(first, default=end))
+    _check_species(table, base)
     endpoints, notes = _endpoints(table, end, quick)
     patients = min(table.quick.patients, table.patients) if quick else table.patients
     control = table.control or table.arms[0].name
     return Trial(
         table, str(path), table.name or path.stem, base, cases, arms, control, baseline, end, patients,
-        endpoints, notes,
+        endpoints, (*left_out, *notes),
     )  # fmt: skip
 
 
@@ -194,8 +196,8 @@ def _base(path: Path, table: TrialFile, quick: bool) -> Case:
     return load_case(located(table.case, path), settings)
 
 
-def _check_days(table: TrialFile, base: Case, baseline: float) -> None:
-    """Refuse what would be looked at before treatment but lies after the baseline, and groups of no key."""
+def _check_days(table: TrialFile, base: Case, baseline: float, first: float) -> None:
+    """Refuse what would be looked at before treatment but lies after it or the baseline, and wrong groups."""
     days: Iterable[tuple[str, Any]] = [
         *((f"inclusion.{i}.at_day", entry.at_day) for i, entry in enumerate(table.inclusion)),
         *((f"subgroups.{i}.at_day", entry.at_day) for i, entry in enumerate(table.subgroups)),
@@ -203,9 +205,22 @@ def _check_days(table: TrialFile, base: Case, baseline: float) -> None:
     for key, day in days:
         if day is not None and day > baseline:
             raise InputError(f"{key} = {day:g} -> is after the baseline, day {baseline:g}")
+        if day is not None and day > first:
+            raise InputError(f"{key} = {day:g} -> is after the first treatment, day {first:g}")
     for i, group in enumerate(table.subgroups):
         if group.key is not None:
             _check_key(group, base, f"subgroups.{i}.key")
+
+
+def _check_species(table: TrialFile, base: Case) -> None:
+    """Refuse readouts that are never a number in the species of the case."""
+    named = [
+        (f"{key}.{i}", entry.readout)
+        for key in ("inclusion", "endpoints", "subgroups")
+        for i, entry in enumerate(getattr(table, key))
+    ]
+    named += [] if table.responder is None else [("responder", table.responder.readout)]
+    check_species(((f"{key}.readout", name) for key, name in named if name is not None), base)
 
 
 def _check_key(group: Subgroup, base: Case, at: str) -> None:

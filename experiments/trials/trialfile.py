@@ -135,7 +135,9 @@ class Subgroup(Section):
 class PowerTable(Section):
     """Which trials the power is worked out for."""
 
-    sizes: Annotated[tuple[Annotated[int, Field(ge=2, le=100_000)], ...], Field(strict=False)] = (
+    sizes: Annotated[
+        tuple[Annotated[int, Field(ge=2, le=100_000)], ...], Field(min_length=1, strict=False)
+    ] = (
         10, 20, 40, 80, 160,
     )  # fmt: skip
     """Patients in each of two arms."""

@@ -11,7 +11,7 @@ from lobule.experiments.comparisons.words import interval
 from lobule.experiments.style import unit_text
 from lobule.experiments.trials.findings import Effect, Findings, PowerCurve
 from lobule.experiments.trials.records import Screened
-from lobule.experiments.trials.statistics import RESAMPLES, Share
+from lobule.experiments.trials.statistics import RESAMPLES, Power, Share
 from lobule.experiments.trials.trial import Trial
 from lobule.readouts import READOUTS
 
@@ -63,13 +63,16 @@ def responder_in_words(trial: Trial) -> str:
     return f"{words} {' and '.join(parts)} {unit}".rstrip()
 
 
+def _power(curve: PowerCurve, point: Power) -> str:
+    if math.isnan(point.power):
+        return "not known"
+    error = f" (Monte Carlo error {100 * point.error:.1f})" if curve.method == "resampling" else ""
+    return f"{100 * point.power:.0f} %{error}"
+
+
 def power_in_words(trial: Trial, curve: PowerCurve) -> str:
     """Return the power of the sizes asked for, and how it was worked out."""
-    numbers = ", ".join(
-        f"{point.size} patients an arm: {100 * point.power:.0f} %"
-        + (f" (Monte Carlo error {100 * point.error:.1f})" if curve.method == "resampling" else "")
-        for point in curve.points
-    )
+    numbers = ", ".join(f"{point.size} patients an arm: {_power(curve, point)}" for point in curve.points)
     how = (
         f"{RESAMPLES} parallel trials of each size, drawn with replacement from the patients in both arms, "
         "drop-outs as they were last seen"
