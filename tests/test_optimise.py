@@ -396,7 +396,14 @@ def test_dry_run_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["optimise", str(file), "--out", str(out), "--dry-run", "--workers", "1"]) == 0
     printed = capsys.readouterr().out
     assert "2 generations of 4 schedules, 2 patients" in printed and "treatments.0.given" in printed
+    assert "(toxin, day 1) is after day 1" in printed
     assert not out.exists()
+
+
+def test_treatments_of_the_case_that_come_too_late_are_told(found: tuple[Path, Optimised]) -> None:
+    (note,) = found[1].study.optimisation.notes
+    assert note == "treatments.0 (toxin, day 1) is after day 1 and is left out"
+    assert note in found[1].report.read_text("utf-8")
 
 
 def test_builtin_optimisations_can_be_read() -> None:

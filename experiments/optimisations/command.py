@@ -68,6 +68,7 @@ def plan_in_words(optimisation: Optimisation, who: Workers) -> Iterator[str]:
         yield f"  objective  {objective.goal} {label_of(objective, optimisation)}"
     for limit in optimisation.limits:
         yield f"  limit      {label_of(limit, optimisation)}: {bounds_of(limit)}"
+    yield from (f"  note       {note}" for note in optimisation.notes)
     yield f"  check      {optimisation.front} schedules at most, {optimisation.check_patients} fresh patients"
     corners = list(optimisation.menu.corners())
     plan = optimisation.plan("estimate", {f"corner {i}": values for i, values in enumerate(corners)})

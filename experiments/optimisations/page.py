@@ -69,6 +69,8 @@ def _head(study: Study, title: str) -> Iterator[str]:
         "p class=quiet",
     )
     yield _text(CAVEAT, "p class=why")
+    for note in optimisation.notes:
+        yield _text(note, "p class=quiet")
 
 
 def _asked(study: Study) -> Iterator[str]:

@@ -38,6 +38,8 @@ class Optimisation:
         What may be given.
     patients, check_patients, generations, population, front : int
         As in the file, or under ``[quick]``.
+    notes : tuple of str
+        Treatments of the case that come after the end.
     """
 
     file: OptimiseFile
@@ -49,6 +51,7 @@ class Optimisation:
     generations: int
     population: int
     front: int
+    notes: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -143,10 +146,9 @@ def _made(path: Path, table: OptimiseFile, quick: bool) -> Optimisation:
     settings = settings_in(table.settings, path)
     settings |= settings_in(table.quick.settings, path) if quick else {}
     recorded = {f"record.{key}": value for key, value in table.record if value is not None}
-    base = load_case(located(table.case, path), settings)
-    base = base if table.days is None else base.with_days(table.days)[0]
-    base = load_case(base, UNSNAPPED | recorded)
-    found = Optimisation(table, path, base, Menu(table.treatments), **sizes)  # type: ignore[arg-type]
+    base = load_case(located(table.case, path), settings | UNSNAPPED | recorded)
+    base, notes = (base, []) if table.days is None else base.with_days(table.days)
+    found = Optimisation(table, path, base, Menu(table.treatments), **sizes, notes=tuple(notes))  # type: ignore[arg-type]
     _check_entries(found)
     for values in found.menu.corners():
         _check_case(found, values)
