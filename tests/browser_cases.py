@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -29,9 +30,9 @@ def chromium():
 @contextmanager
 def served(*words, folder: Path):
     """Yield the address of ``lobule view`` with `words`, and its process."""
-    from lobule.experiments.browser.serve import free_port
-
-    port = free_port(None)
+    with socket.socket() as free:  # not the first free one, which other tests would find as well
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [
         sys.executable,
         "-m",

@@ -180,6 +180,7 @@ def test_the_command_prints_endpoints_pairing_and_where_the_report_is(
     assert said.rstrip().endswith(f"report: {out / 'report.html'}")
 
 
+@pytest.mark.slow
 def test_a_missing_run_is_missing_from_its_pairs(compared: Compared, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(compared.report.parent, out)

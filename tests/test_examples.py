@@ -64,7 +64,13 @@ CHECKS: list[Callable[[dict[str, Any]], None]] = [
 ]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+SLOW = (screening,)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(check, marks=[pytest.mark.slow] * (check in SLOW), id=check.__name__) for check in CHECKS],
+)
 def test_example(check: Callable[[dict[str, Any]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)  # no worker processes

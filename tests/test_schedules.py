@@ -123,8 +123,9 @@ def test_missed_visits_are_the_same_in_all_arms_and_those_of_fewer_are_among_the
 
 
 def test_the_share_of_missed_visits_is_the_one_asked_for():
-    visits = mouse({**BLEED, "every_days": 0.25, "missed_percent": 30.0}, days=500.0).courses.visits
-    share = sum(is_missed(visit, mouse().seed) for visit in visits) / len(visits)
+    model = mouse({**BLEED, "every_days": 0.25, "missed_percent": 30.0}, days=500.0)
+    visits = model.courses.visits
+    share = sum(is_missed(visit, model.seed) for visit in visits) / len(visits)
     assert share == pytest.approx(0.3, abs=0.04)
 
 

@@ -206,6 +206,7 @@ def test_a_scheduler_that_dies_ends_the_sweep_with_a_line(
     assert 3 <= finished(out) < 20 and len(load_results(out)) >= 3
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard(tmp_path: Path):
     """Spawned workers do not run the user's script."""
     script = tmp_path / "study.py"
@@ -239,6 +240,7 @@ if os.environ.get("RUNS_KILL"):
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_its_worker_three_times_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -353,6 +353,7 @@ def test_a_snapshot_goes_on(file: Path, tmp_path: Path) -> None:
     assert_same(model.run(days=0.25), again.run(days=0.25))
 
 
+@pytest.mark.slow
 def test_maps_are_swept_as_cases(file: Path, tmp_path: Path) -> None:
     other = file.with_name("other.tissue.toml")
     other.write_text(a_map(("..PoooooooooooooooP..", *ROWS[1:]), name="other").to_toml(), "utf-8")
