@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ step_hours = 1.0
 [record]
 snapshot_days = []
 """
+
+
+@pytest.fixture(autouse=True)
+def hearing() -> Iterator[None]:
+    """Let Ctrl-C be heard, also where tests are started to ignore it, as in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_inside_ends_before_it_is_interrupted():
