@@ -1,4 +1,4 @@
-"""Iron between blood and cells: what cells release, what they are brought, what is washed out or chelated."""
+"""Iron between blood and cells: what cells release, what they are brought, what is washed out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lobule import chelation
 from lobule.agents import hepatocyte, macrophage
 from lobule.fields import LANE
 from lobule.plasma import Delivery
@@ -114,18 +115,16 @@ def _clear_debris(model: Lobule, dt: float) -> NDArray[np.float64]:
 
 
 def _store(model: Lobule, dt: float, levels: Mapping[str, float], gained: NDArray[np.float64]) -> None:
-    """Put the iron `gained` (fmol) into the hepatocytes, and let chelators take theirs."""
+    """Put the iron `gained` (fmol) into the hepatocytes, and let chelators take theirs from all stores."""
     table, p = model.population.tables["hepatocyte"], model.values["hepatocyte"]
     chelator = np.ascontiguousarray(model.fields["chelator"][table["site"]])
-    weight = model.body.reference.body_weight * 1e-3
-    capacity = levels["capacity"] * weight / (model.scale * UMOL_PER_FMOL)
-    wanted = hepatocyte.chelatable(dt, p, table["iron"] + gained, chelator) if capacity > 0.0 else 0.0
+    share = chelation.bindable_share(model, dt, levels, gained)
     chelated = np.empty(len(table))
     hepatocyte.store(
         dt,
         p,
         chelator,
-        min(1.0, capacity / wanted) if wanted > 0.0 else 0.0,
+        share,
         gained,
         table["iron"],
         table["iron_uptake"],
@@ -135,8 +134,5 @@ def _store(model: Lobule, dt: float, levels: Mapping[str, float], gained: NDArra
         table["labile_fold"],
         chelated,
     )
-    if capacity > 0.0:
-        bound = float(chelated.sum())  # by molecules of all drugs alike, which leave by their own ways
-        book(model, "hepatocytes", "chelation_urine", bound * levels["urine"])
-        book(model, "hepatocytes", "chelation_faeces", bound * (1.0 - levels["urine"]))
-        model.levels.spend(min(1.0, bound / capacity))
+    if share > 0.0:
+        chelation.take(model, dt, levels, share, chelated)

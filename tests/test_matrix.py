@@ -82,6 +82,19 @@ def test_without_deposit_collagen_goes_and_slower_under_timp():
     assert P.baseline < free.collagen[0] < held.collagen[0] < P.baseline + 25.0
 
 
+@given(soft=st.floats(0.1, 20.0), cross=st.floats(0.0, 20.0), deposit=st.floats(0.0, 2.0))
+def test_pace_is_time_for_collagen(soft, cross, deposit):
+    slow = advance(site(soft, cross, pace=0.25), 400.0, 4.0, deposit)
+    fast = advance(site(soft, cross, pace=1.0), 100.0, 1.0, deposit)
+    assert slow.soft[0] == pytest.approx(fast.soft[0], rel=1e-9)
+    assert slow.cross[0] == pytest.approx(fast.cross[0], rel=1e-9)
+
+
+def test_pace_is_not_time_for_timp():
+    slow, fast = (advance(site(timp=3.0, pace=pace), 24.0, 1.0, source=1.0) for pace in (0.25, 1.0))
+    assert slow.timp[0] == fast.timp[0]
+
+
 def test_a_healthy_site_stays_healthy():
     m = advance(site(), 2400.0, 24.0)
     assert m.collagen[0] == P.baseline
