@@ -92,14 +92,14 @@ def distribute(
     book(model, "debris", "inflow", solved.washed_out)
     book(model, "debris", "hepatocytes", float(released.sum()) - solved.washed_out)
     book(model, "hepatocytes", "other", solved.refused)
-    by_transferrin = delivery.transferrin * per_section
+    by_transferrin, gained = delivery.transferrin * per_section, solved.gained
     if len(table):
         p = model.values["hepatocyte"]
         weight = hepatocyte.transferrin_weight(dt, p, table["iron"], table["iron_uptake"])
-        gained = solved.gained + weight * (by_transferrin / weight.sum())
-        _store(model, dt, levels, gained)
+        gained = gained + weight * (by_transferrin / weight.sum())
     else:
         book(model, "hepatocytes", "other", by_transferrin)
+    _store(model, dt, levels, gained)
 
 
 def _clear_debris(model: Lobule, dt: float) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ MOST_SITES = 3e6  # about 2 kB each
 USUAL_RADIUS_UM, USUAL_PITCH_UM = 284.0, 23.0  # of the mouse, to estimate the number of sites
 OLDEST_DAYS = {"mouse": 1500.0, "rat": 1500.0, "human": 40000.0}
 
-#: Of a scar at the start of which nothing else is said. Assumed: dense scar cross-links in days, and lasts.
+#: Of a scar at the start of which nothing else is said. Assumed: dense scar cross-links soon, and lasts.
 CROSS_LINKED_PERCENT = 80.0
 
 Count = Annotated[int, Field(ge=1, le=100)]
@@ -58,7 +58,7 @@ class Start(Section):
     collagen_pattern: Literal["septal", "portal", "pericentral", "diffuse"] | None = None
     """Where the scar lies; on the lines between tracts and from tract to vein ("septal") when absent."""
     collagen_cross_linked_percent: float | None = Field(default=None, ge=0, le=100)
-    """Share of the scar that is cross-linked and lasts for months (%); 80 when absent."""
+    """Share of the scar that is cross-linked and lasts (%); 80 when absent."""
     activated_stellate_percent: float | None = Field(default=None, ge=0, le=100)
     """Share of the stellate cells that are myofibroblasts (%), which then lie where the scar is."""
     senescent_percent: float | None = Field(default=None, ge=0, le=100)

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import lobule.experiments
+from lobule.case import load_case
 from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError
 from lobule.experiments.cli import main
@@ -37,6 +39,7 @@ from lobule.experiments.validation.tally import (
     when,
 )
 from lobule.experiments.validation.verdict import AGREES, Score, score
+from lobule.parameters import GROUPS
 from lobule.readouts import READOUTS
 
 from .calibration_cases import SMALL
@@ -188,6 +191,18 @@ def test_the_ends_of_a_measure():
 
 NUMBERS = st.floats(-1e6, 1e6)
 ERRORS = st.floats(1e-3, 1e3)
+
+
+CASES = sorted((Path(lobule.experiments.__file__).parent / "evidence" / "cases").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_parameters_drawn_for_subjects_spread_around_the_default(path: Path):
+    case = load_case(path)
+    for key, drawn in case.cohort.items():
+        group, _, name = key.partition(".")
+        if group in GROUPS and drawn.distribution == "lognormal":
+            assert drawn.median == getattr(GROUPS[group].values(case.subject.species), name), key
 
 
 def test_z_is_the_difference_over_both_errors():
