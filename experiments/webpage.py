@@ -21,7 +21,8 @@ body { padding: 0 1rem } h1 { font-size: 1.6rem }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid #ddd; padding-top: 1.2rem }
 table { border-collapse: collapse; width: 100%; font-size: 0.85rem }
 th, td { text-align: left; padding: 0.25rem 0.6rem; border-bottom: 1px solid #eee; vertical-align: top }
-td.number { white-space: nowrap } .wide { overflow-x: auto } img { max-width: 100%; height: auto }
+td.number { white-space: nowrap } th.head { padding-top: 0.9rem }
+.wide { overflow-x: auto } img { max-width: 100%; height: auto }
 .ok { color: #0072b2; font-weight: 600 } .fails { color: #b34700; font-weight: 600 }
 .why { border-left: 4px solid #d55e00; padding-left: 0.8rem } .quiet { color: #666; font-size: 0.85rem }
 nav a { margin-right: 0.9rem } pre { font-size: 0.85rem; white-space: pre-wrap }
@@ -49,10 +50,18 @@ def picture(figure: Figure, folder: Path, name: str, words: str) -> str:
     return f"<p><img alt='{html.escape(words)}' src='data:image/png;base64,{data}'></p>"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of plain texts; those that begin with a digit or a sign stay on one line."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], headed: bool = False) -> str:
+    """Return a table of plain texts; those that begin with a digit or a sign stay on one line.
+
+    With `headed`, rows whose first texts are equal stand together under it, and `header` names the others.
+    """
     head = "".join(f"<th>{html.escape(cell)}" for cell in header)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    body, above = "", ""
+    for row in rows:
+        if headed and row[0] != above:
+            above = row[0]
+            body += f"<tr><th class=head colspan={len(header)}>{html.escape(above)}</tr>"
+        body += f"<tr>{''.join(map(_cell, row[headed:]))}</tr>"
     return f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
 
 

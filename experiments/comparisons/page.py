@@ -44,9 +44,8 @@ CAVEAT = (
     "virtual patients alone: they do not hold the error of the model. See docs/limits.md."
 )
 TABLE = (
-    "Endpoint", "Unit", "Arm", "n", "Mean of the control", "Mean of the arm", "Difference [95 %]",
-    "% of the control",
-    "dz", "What pairing is worth",
+    "Arm", "n", "Mean of the control", "Mean of the arm", "Difference [95 %]", "% of the control", "dz",
+    "What pairing is worth",
 )  # fmt: skip
 
 
@@ -114,11 +113,10 @@ def _endpoints(comparison: Comparison, findings: Findings, folder: Path) -> Iter
     yield picture(forest(comparison, findings), folder, "endpoints", "Paired differences of all endpoints")
     rows = []
     for row in findings.endpoints:
-        found, (percent, low, high) = row.found, row.percent
+        found, (percent, low, high), unit = row.found, row.percent, unit_text(row.unit)
         rows.append(
             (
-                row.words,
-                unit_text(row.unit),
+                f"{row.words[:1].upper()}{row.words[1:]}{f' ({unit})' if unit else ''}",
                 row.arm,
                 str(found.n),
                 f"{found.mean_control:.4g}",
@@ -129,7 +127,7 @@ def _endpoints(comparison: Comparison, findings: Findings, folder: Path) -> Iter
                 pairing_in_words(found),
             )
         )
-    yield table(TABLE, rows)
+    yield table(TABLE, rows, headed=True)
     yield _text(
         "Difference: arm less control within each patient, mean and Student's 95 % interval. dz: the mean "
         "over the standard deviation of these differences. Pairing: the variance of the difference of two "

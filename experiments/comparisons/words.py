@@ -32,7 +32,7 @@ def pairing_in_words(found: Paired) -> str:
         return "not known"
     if found.variance_paired == 0.0:
         return "all patients differ by as much" if found.difference else "no patient differs"
-    return f"{ratio:.3g} times the patients"
+    return "over a million times" if ratio > 1e6 else f"{ratio:.3g} times the patients"
 
 
 def placebo_in_words(placebo: Placebo) -> str:

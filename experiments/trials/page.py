@@ -57,7 +57,7 @@ BASELINE = (
 )
 OWN = ("flow", "primary", "endpoints", "responders", "power", "time-courses")
 HEADER = (
-    "Endpoint", "Analysis", "Arm", "n", "Mean of the arm", "Mean of the control", "Difference [95 %]", "p",
+    "Analysis", "Arm", "n", "Mean of the arm", "Mean of the control", "Difference [95 %]", "p",
 )  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def _effects(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]:
             "Nobody could see this in a real trial."
         )
     yield picture(forest_of_endpoints(trial, findings), folder, "endpoints", "All endpoints, by analysis")
-    yield table(HEADER, [_row(effect) for effect in findings.effects if not effect.level])
+    yield table(HEADER, [_row(effect) for effect in findings.effects if not effect.level], headed=True)
     arms = f", adjusted after Holm for {len(trial.treated)} arms" if len(trial.treated) > 1 else ""
     yield _text(
         "The first endpoint is the primary one; its p value by intention to treat is the only one that tests "
@@ -221,7 +221,7 @@ def _effects(trial: Trial, findings: Findings, folder: Path) -> Iterator[str]:
     ]
     if groups:
         rows = [(group_in_words(e.subgroup, e.level), *_row(e)[1:]) for e in groups]
-        yield f"<details><summary>Subgroups</summary>{table(('Group', *HEADER[1:]), rows)}</details>"
+        yield f"<details><summary>Subgroups</summary>{table(('Group', *HEADER), rows)}</details>"
 
 
 def _row(effect: Effect) -> tuple[str, ...]:
