@@ -94,12 +94,21 @@ class Visitor:
         hour, minute = rest.split("h")[0].strip().split(":")
         return int(day) + (int(hour) + int(minute) / 60.0) / 24.0
 
-    def reach(self, day, seconds=60):
-        """Wait until the clock shows `day`."""
+    def until(self, holds, wanted, seconds=60):
+        """Wait until ``holds()``: the page follows what it was told, on a busy machine later."""
         deadline = time.monotonic() + seconds
-        while abs(self.clock() - day) > 1e-3:
-            assert time.monotonic() < deadline, f"day {self.clock()} instead of {day}"
+        while not holds():
+            assert time.monotonic() < deadline, f"{wanted} was not seen within {seconds} s"
             self.page.wait_for_timeout(50)
+
+    def reach(self, day):
+        """Wait until the clock shows `day`."""
+        self.until(lambda: abs(self.clock() - day) < 1e-3, f"day {day}")
+
+    def redrawn(self, panel, *seen):
+        """Return the picture of a map once it is none of those `seen`."""
+        self.until(lambda: self.pixels(panel) not in seen, f"a new picture in map {panel + 1}")
+        return self.pixels(panel)
 
     def pixels(self, panel=0):
         """Return the picture of a map, as text that differs when it does."""

@@ -284,7 +284,7 @@ def test_a_bad_command_line_is_refused(name: str, folder: Path, capsys: pytest.C
 
 def test_the_program_itself_leaves_with_2_and_one_line() -> None:
     words = [sys.executable, "-m", "lobule.experiments.cli", "run", "nothere.toml"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "lobule run: nothere.toml: no such file\n"
 
