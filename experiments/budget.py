@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.experiments import style
-from lobule.experiments.courses import Series, age_scale, mark_doses
+from lobule.experiments.courses import Series, age_scale
+from lobule.experiments.dosing import mark_doses
 from lobule.ledger import BODY_POOLS, LIVER_POOLS
 
 if TYPE_CHECKING:

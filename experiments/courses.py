@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lobule.experiments import style
+from lobule.experiments.dosing import mark_doses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,19 +117,6 @@ def deaths_per_day(series: Series) -> NDArray[np.float64]:
     return np.asarray(24.0 * (deaths - np.interp(before, hours, deaths)) / span)
 
 
-def dose_kinds(events: Sequence[tuple[float, str]]) -> dict[str, list[float]]:
-    """Return the hours of all doses by kind, with the number of doses in the name.
-
-    The kind is what an event says up to its first comma or colon outside brackets.
-    """
-    kinds: dict[str, list[float]] = {}
-    for hours, text in events:
-        kind = re.match(r"(?:\([^)]*\)|[^,:(])*", text)
-        name = re.sub(r"(\d)e\+0*(\d)", r"\1e\2", kind.group() if kind else text).strip()
-        kinds.setdefault(name, []).append(hours)
-    return {f"{name} (x{len(at)})" if len(at) > 1 else name: at for name, at in kinds.items()}
-
-
 def time_courses(
     series: Series,
     events: Sequence[tuple[float, str]] = (),
@@ -206,32 +193,6 @@ def frame_values(ax: Axes, described: Panel) -> None:
     bottom, least = FRAME.get(described.title, (0.0, 1e-9))
     high = max(high, least) if high > 0.06 else max(1.0, least)
     ax.set_ylim(min(low, bottom) if bottom else -0.02 * high, high)  # a line at zero stays visible
-
-
-def mark_doses(axes: Sequence[Axes], events: Sequence[tuple[float, str]], handles: dict[str, Any]) -> None:
-    """Draw a line at every dose in all `axes`, a look for each kind, and add the looks to `handles`."""
-    looks = (
-        ("#555555", "-"),
-        (style.VERMILION, (0, (4, 2))),
-        (style.GREEN, (0, (1.5, 1.5))),
-        (style.PURPLE, "-."),
-    )
-    for (name, at), (colour, dashes) in zip(dose_kinds(events).items(), looks * 8, strict=False):
-        for ax in axes:
-            for place in at:
-                line = ax.axvline(
-                    place, color=colour, linestyle=dashes, linewidth=0.8, alpha=0.65, zorder=1.5
-                )
-            ax.plot(
-                at,
-                [1.0] * len(at),
-                "v",
-                color=colour,
-                markersize=4.5,
-                transform=ax.get_xaxis_transform(),
-                clip_on=False,
-            )
-            handles[name] = line
 
 
 def draw_lines(

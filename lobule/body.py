@@ -227,7 +227,7 @@ class Body:
         ledger.move("red_cells", "macrophages", to_liver)
         ledger.move("red_cells", "spleen", destroyed - to_liver)
         for compound in COMPOUNDS:
-            taken = self._decay(compound, LN2 / getattr(p, f"{compound}_half_life"), dt)
+            taken = ledger.pool[compound] * -math.expm1(-LN2 * dt / getattr(p, f"{compound}_half_life"))
             into_liver = ledger.move(compound, "macrophages", taken * _taken(p.injection_liver, macrophages))
             ledger.move(compound, "spleen", taken - into_liver)
             to_liver += into_liver

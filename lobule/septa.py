@@ -45,7 +45,7 @@ class Septa(NamedTuple):
     longest : float
         Largest share of the way from portal tract to central vein that one septum spans.
     nodules : int
-        Pieces of parenchyma cut off by septa, and lobules with septa along all six edges.
+        Pieces of parenchyma that septa cut off from the rest, and lobules with septa along all six edges.
     any : bool
         Whether there is a septal site.
     """
@@ -160,9 +160,17 @@ def _nodules(
     hepatocytes: NDArray[np.int64],
     least: float,
 ) -> int:
-    """Return how many pieces of `spared` [n] parenchyma hold more than `least` hepatocytes and touch no tract."""
+    """Return how many pieces of `spared` [n] parenchyma are cut off: from all tracts, and from the rest.
+
+    They hold more than `least` hepatocytes, and are not the largest piece of their section: collars round all
+    tracts leave it without one, and cut nothing off.
+    """
     label, n = pieces(tissue.neighbours, spared, np.zeros(len(spared), np.int32))
     cells = np.bincount(label[spared], hepatocytes[spared], n)
+    size, section = np.bincount(label[spared], minlength=n), np.zeros(n, np.int64)
+    section[label[spared]] = tissue.axial[spared, 2]
+    by_size = np.lexsort((size, section))
+    cells[by_size[np.diff(section[by_size], append=-1) != 0]] = 0.0
     beside = tissue.neighbours[walls[:, 0], :6]
     at_tract = np.any((beside >= 0) & (tissue.kind[beside] == PORTAL_TRACT), axis=1)
     touched = label[walls[at_tract, 0]]

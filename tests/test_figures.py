@@ -16,7 +16,8 @@ from lobule.errors import InputError
 from lobule.experiments import style
 from lobule.experiments.budget import POOLS, budget
 from lobule.experiments.canvas import Layer
-from lobule.experiments.courses import deaths_per_day, dose_kinds, time_courses
+from lobule.experiments.courses import deaths_per_day, time_courses
+from lobule.experiments.dosing import MOST_LINES, dose_kinds
 from lobule.experiments.figures import draw_run, published_points
 from lobule.experiments.histology import tissue_map
 from lobule.experiments.maps import area_percent, field_maps, iron_scale, limits
@@ -184,6 +185,36 @@ def test_doses_are_named_once_by_kind() -> None:
         "1e6 MSC (bone-marrow, intraportal)": [100.0],
         "no phlebotomy": [124.0],
     }
+
+
+def test_amounts_are_told_apart_while_they_are_few() -> None:
+    few = [(24.0 * n, f"{450 + n} mL of blood drawn") for n in range(4)]
+    assert [*dose_kinds(few)] == [f"{450 + n} mL of blood drawn" for n in range(4)]
+    growing = [(0.0, "20 mg/kg deferasirox")] + [(h, f"{97.1 + h / 50} mL of red cells") for h in range(100)]
+    assert dose_kinds(growing) == {
+        "20 mg/kg deferasirox": [0.0],
+        "97.1 to 99.1 mL of red cells (x100)": [*range(100)],
+    }
+    steady = [(float(h), f"{971.1 + h / 50} mL of red cells") for h in range(9)]
+    assert [*dose_kinds(steady)] == ["971 mL of red cells (x9)"]
+
+
+@pytest.mark.parametrize("doses", [MOST_LINES, MOST_LINES + 1, 400])
+def test_many_doses_are_ticks_above_the_curves(doses: int) -> None:
+    series = {name: np.zeros(3) for name in READOUTS}
+    series["hours"], series["age_days"] = np.array([0.0, 600.0, 1176.0]), np.array([21.0, 46.0, 70.0])
+    series["lic_mg_per_g"] = np.array([1.0, 2.0, 3.0])
+    few = (30.0, "1e+06 MSC (bone-marrow, intraportal), 3 in the sections")
+    events = [few, *((float(h), "20 mg/kg deferasirox") for h in range(doses))]
+    ax = time_courses(series, events).axes[0]
+    upright = [line for line in ax.lines if list(line.get_ydata()) == [0.0, 1.0]]
+    ticks = [line for line in ax.lines if line.get_marker() == "|"]
+    if doses <= MOST_LINES:
+        assert len(upright) == doses + 1 and not ticks
+    else:
+        assert len(upright) == 1 and [len(line.get_xdata()) for line in ticks] == [doses]
+        low, high = ax.get_ylim()
+        assert low + (ticks[0].get_ydata()[0] - 0.02) * (high - low) > 3.0
 
 
 @pytest.mark.parametrize("every", [1.0, 6.0, 24.0, 168.0])

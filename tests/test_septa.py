@@ -15,6 +15,7 @@ from lobule import Lobule
 from lobule.geometry import PARENCHYMA, Tissue, build_tissue
 from lobule.landmarks import landmarks_of
 from lobule.mapped import build_mapped, grid_of, rows_of
+from lobule.scars import scar as start_scar
 from lobule.septa import SEPTA, Septa, fibrosis_stage, septa_of
 
 P = SEPTA.values()
@@ -168,6 +169,23 @@ def test_a_ring_of_septa_makes_a_nodule_and_cirrhosis():
     assert small.any and small.nodules == 0  # too few cells inside
     perivenular = (tissue.portal_central > 0.7) & (tissue.kind == PARENCHYMA)
     assert read(tissue, np.where(perivenular, DENSE, 1.5)).nodules == 0
+
+
+@pytest.mark.parametrize("lobules", [1, 7])
+@pytest.mark.parametrize("species", ["mouse", "human"])
+@pytest.mark.parametrize("area", [3.0, 10.0])
+def test_collars_round_all_tracts_are_portal_fibrosis(area, species, lobules):
+    tissue = build_tissue(species, lobules)
+    septa = read(tissue, 0.5 + start_scar(tissue, "portal", area, 0.5, 60.0))
+    assert septa.any and septa.nodules == 0 and septa.bridges == 0.0
+    assert fibrosis_stage(septa, area, 0.5, P) == 1
+
+
+def test_a_ring_between_collars_still_makes_a_nodule():
+    tissue = build_tissue("human", 1)
+    collars = 1.5 + start_scar(tissue, "portal", 10.0, 1.5, 60.0)
+    cut = ring(tissue, 120.0, tuple(0.4 * corner(tissue, 0)))
+    assert read(tissue, np.where(cut, DENSE, collars)).nodules == 1
 
 
 def test_a_nodule_is_made_of_living_hepatocytes():

@@ -11,7 +11,8 @@ from lobule.experiments import style
 from lobule.experiments.browser.quantities import TISSUE, quantities
 from lobule.experiments.browser.scene import View
 from lobule.experiments.browser.session import Arm
-from lobule.experiments.courses import NORMAL, PANELS, PRESSURE, Panel, age_scale, deaths_per_day, dose_kinds
+from lobule.experiments.courses import NORMAL, PANELS, PRESSURE, Panel, age_scale, deaths_per_day
+from lobule.experiments.dosing import MOST_LINES, dose_kinds
 from lobule.experiments.profiles import profile
 from lobule.geometry import PARENCHYMA
 from lobule.model import Lobule
@@ -99,12 +100,14 @@ def _marks(arms: Sequence[Arm], names: Sequence[str], start: float, scale: float
     kinds = list(dose_kinds(sorted(of_all)).items())
     for name, log in zip(names, logs, strict=False):
         kinds += [(f"{name}: {kind}", at) for kind, at in dose_kinds(sorted(log - of_all)).items()]
+    many = [name for name, at in kinds if len(at) > MOST_LINES]
     return [
         {
             "label": name,
             "x": [(start + hours / HOURS_PER_DAY) / scale for hours in sorted(set(at))],
             "colour": looks[n % 4][0],
             "dashes": looks[n % 4][1],
+            "row": many.index(name) if name in many else None,
         }
         for n, (name, at) in enumerate(kinds)
     ]
