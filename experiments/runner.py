@@ -39,6 +39,7 @@ from lobule.experiments.identity import run_id
 from lobule.experiments.models import build_model, load_model
 from lobule.experiments.report import comparisons
 from lobule.experiments.stems import Stem
+from lobule.experiments.survival import beyond_life
 from lobule.files import remove_partial, whole
 from lobule.interruption import uninterrupted
 from lobule.model import Lobule
@@ -243,8 +244,8 @@ class _Run:
         if model.case.record.final_snapshot:
             model.save(folder / "snapshots" / FINAL)
         readouts = {k: v if math.isfinite(v) else None for k, v in model.readouts().items()}
-        notes = model.notes()
         columns = {name: series[name].to_numpy() for name in series.column_names}
+        notes = [*model.notes(), *beyond_life(columns)]
         summary = {
             "format": FORMAT,
             "readouts": readouts,

@@ -195,7 +195,12 @@ def rules_page() -> str:
 def readouts_page() -> str:
     """Return the page of everything that can be read from a model or a run."""
     lines = ["# What can be read", "", WRITTEN, "", "## Readouts", ""]
-    lines += ["`model.readouts()`, the columns of `series.parquet`, and `summary.json`.", ""]
+    lines += [
+        "`model.readouts()`, the columns of `series.parquet`, and `summary.json`. What has no meaning is NaN",
+        "(`null` in `summary.json`): a zone without cells of the kind, a ratio over nothing, stiffness and",
+        "indocyanine green in rodents, bridges and stage in drawn tissue, the efficiency of no chelator.",
+        "",
+    ]
     lines += markdown(
         ("readout", "unit", "meaning"), ((f"`{k}`", unit, text) for k, (unit, text) in READOUTS.items())
     )

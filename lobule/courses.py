@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Kinds for which the subject has to come; `treatment_days` counts chelators as well.
 SESSIONS = ("msc", "ev", "phlebotomy", "transfusion", "iron-injection", "partial-hepatectomy")
 
+#: Counts of :class:`Courses` that a snapshot holds.
+COUNTS = ("sessions", "days", "last_session", "last_day")
+
 
 @dataclass
 class Course:
@@ -56,7 +59,7 @@ class Courses:
         self.visits: list[Visit] = []
         self.course: dict[str, Course] = {}
         self.sessions = self.days = 0
-        self.last_day = -1
+        self.last_session, self.last_day = -1.0, -1
         self.amend(case)
 
     def amend(self, case: Case) -> None:
@@ -75,7 +78,9 @@ class Courses:
         amount = dose.stated if isinstance(dose, WeighedDose) else getattr(dose, "share", 0.0)
         is_session, day = dose.kind in SESSIONS, int((hours + TOLERANCE_HOURS) // HOURS_PER_DAY)
         if amount > 0.0 and (is_session or dose.kind == "chelator"):
-            self.sessions += is_session
+            if is_session:
+                self.sessions += hours > self.last_session
+                self.last_session = hours
             self.days += day > self.last_day
             self.last_day = day
 
@@ -91,12 +96,13 @@ class Courses:
     def state(self) -> dict[str, Any]:
         """Return all of it as plain values, but for the visits, which the case says."""
         course = {key: asdict(course) for key, course in self.course.items()}
-        return {"course": course, "sessions": self.sessions, "days": self.days, "last_day": self.last_day}
+        return {"course": course} | {name: getattr(self, name) for name in COUNTS}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Set it from :meth:`state`."""
         self.course = {key: Course(**course) for key, course in state["course"].items()}
-        self.sessions, self.days, self.last_day = state["sessions"], state["days"], state["last_day"]
+        for name in COUNTS:
+            setattr(self, name, state[name])
 
 
 class _Moment:
@@ -197,7 +203,7 @@ def named(dose: Any) -> str:
 
 
 def notes(model: Lobule) -> list[str]:
-    """Return what became of courses that did not go as planned: ends not reached, held, never begun."""
+    """Return what did not go as planned: ends not reached, held, never begun, cells that never arrived."""
     treatments = model.case.treatments
     moment = _Moment(model.readouts() if any(map(conditions, treatments)) else {})
     attended = {visit.key for visit in model.courses.visits[: model.next_event]}
@@ -217,4 +223,9 @@ def notes(model: Lobule) -> list[str]:
             found.append(f"{at}: held at all visits from day {since:g} on, {course.held_why} at the last")
         if why := _ended_for_good(model, dose):
             found.append(f"{at} ended for good: {why}")
+        elif not course.given and not course.held and (course.ended or course.missed):
+            why = "all its visits were missed" if course.missed else "its end was reached at the first visit"
+            found.append(f"{at} was never given: {why}")
+    if model.products.given and not model.products.landed:
+        found.append("MSC were given, and none came to the sections: more lobules or seeds may have some")
     return found

@@ -62,6 +62,8 @@ class Products:
     ----------
     given, vesicles : float
         Cells and particles given since the start.
+    landed : int
+        Cells of them that came to the sections, alive or dead.
     burden : float
         What growing the cells has cost, those of refused lots among it.
     rejected : list of str
@@ -76,7 +78,7 @@ class Products:
         self.values = values
         self.given = self.vesicles = self.burden = self.memory = self.lag = 0.0
         self.rejected: list[str] = []
-        self.converted = 0
+        self.landed = self.converted = 0
 
     @property
     def sensitisation(self) -> float:
@@ -162,6 +164,22 @@ def depot_of(
     return np.asarray(((place - centre[:, None]) ** 2).sum(axis=0) <= radius**2)
 
 
+def refused_lot(model: Lobule, dose: MSCDose | EVDose) -> str:
+    """Make the lot of `dose` and test it; return in words that it is not released, or nothing."""
+    amount, q, products = (
+        dose.amount(model.body.reference.body_weight),
+        model.values["products"],
+        model.products,
+    )
+    if amount > 0.0:
+        if dose.kind == "msc" and dose.lot not in products.rejected:
+            passages = q.passage_reference if dose.passage is None else dose.passage
+            products.burden += q.production_burden * amount / 1e6 * passages
+        if products.refuses(dose, lot_potency(dose, model.seed)):
+            return f"{_in_words(model, dose)} not given: a lot below {dose.release_potency:g} is not released"
+    return ""
+
+
 def infuse(model: Lobule, dose: MSCDose, number: int) -> str:
     """Give a dose of cells to `model`; return what happened, in words.
 
@@ -172,14 +190,7 @@ def infuse(model: Lobule, dose: MSCDose, number: int) -> str:
     """
     p, q, products = model.values["msc"], model.values["products"], model.products
     cells = dose.amount(model.body.reference.body_weight)
-    lot = lot_potency(dose, model.seed)
-    what = f"{cells:.3g} MSC ({dose.source}, {dose.route}{_lot_in_words(dose, lot)})"
-    if cells > 0.0:
-        if dose.lot not in products.rejected:
-            passages = q.passage_reference if dose.passage is None else dose.passage
-            products.burden += q.production_burden * cells / 1e6 * passages
-        if products.refuses(dose, lot):
-            return f"{what} not given: a lot below {dose.release_potency:g} is not released"
+    lot, what = lot_potency(dose, model.seed), _in_words(model, dose)
     products.given += cells
     preset, culture = preset_of(dose.source, p), culture_of(dose, q)
     potency = lot * preset.potency * culture.potency
@@ -213,6 +224,7 @@ def infuse(model: Lobule, dose: MSCDose, number: int) -> str:
         immunity=1.0 + recognised,
         plug=_plug(dose, culture, p, q),
     )
+    products.landed += alive + dead
     if cells > 0.0 and is_foreign:
         products.sensitise(q.sensitisation * preset.immunogenicity)
     return f"{what}, {alive + dead} in the sections" + (f", {dead} of them dead" if dead else "")
@@ -264,15 +276,16 @@ def give_vesicles(model: Lobule, dose: EVDose) -> str:
     """Give a dose of vesicles to `model`; return what happened, in words."""
     gain = model.values["drugs"].ev_portal_gain if dose.route == "intraportal" else 1.0
     particles = dose.amount(model.body.reference.body_weight)
-    lot = lot_potency(dose, model.seed)
-    what = f"{particles:.3g} vesicles ({dose.route}{_lot_in_words(dose, lot)})"
-    if particles > 0.0 and model.products.refuses(dose, lot):
-        return f"{what} not given: a lot below {dose.release_potency:g} is not released"
     model.products.vesicles += particles
-    model.levels.ev += particles * gain * lot
-    return what
+    model.levels.ev += particles * gain * lot_potency(dose, model.seed)
+    return _in_words(model, dose)
 
 
-def _lot_in_words(dose: Product, potency: float) -> str:
-    name = f", lot {dose.lot}" if dose.lot else ""
-    return name + (f", potency {potency:.3g}" if potency != 1.0 else "")
+def _in_words(model: Lobule, dose: MSCDose | EVDose) -> str:
+    """Return how much of which product, by which route, of which lot."""
+    amount, lot = dose.amount(model.body.reference.body_weight), lot_potency(dose, model.seed)
+    is_cells = dose.kind == "msc"
+    what = f"{dose.source}, {dose.route}" if is_cells else dose.route
+    what += f", lot {dose.lot}" if dose.lot else ""
+    what += f", potency {lot:.3g}" if lot != 1.0 else ""
+    return f"{amount:.3g} {'MSC' if is_cells else 'vesicles'} ({what})"

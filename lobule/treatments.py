@@ -19,7 +19,7 @@ from lobule.doses import (
     ToxinDose,
     Transfusion,
 )
-from lobule.infusion import give_vesicles, infuse
+from lobule.infusion import give_vesicles, infuse, refused_lot
 from lobule.units import LN2, PL_PER_ML, UMOL_PER_UG
 
 if TYPE_CHECKING:
@@ -251,7 +251,12 @@ def carry_out(model: Lobule, treatment: Any, number: int) -> str:
 
 
 def refusal(model: Lobule, treatment: Any) -> str:
-    """Return in words why the limits of `treatment` itself forbid it now; nothing where they do not."""
+    """Return in words why the limits of `treatment` itself forbid it now; nothing where they do not.
+
+    A lot of cells or vesicles is made and tested for it.
+    """
+    if isinstance(treatment, MSCDose | EVDose):
+        return refused_lot(model, treatment)
     if isinstance(treatment, Phlebotomy):
         haemoglobin, least = model.body.haemoglobin / 10.0, treatment.minimum_ferritin_ug_per_l
         if haemoglobin < treatment.minimum_haemoglobin_g_per_dl:

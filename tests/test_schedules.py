@@ -54,6 +54,33 @@ def test_cycles_begin_with_a_visit_and_have_none_in_their_pause():
     assert [v.hours / 24.0 for v in model.courses.visits] == [0.0, 0.5, 1.75, 2.25, 3.5]
 
 
+def test_what_comes_in_at_one_time_is_one_visit():
+    ev = {"kind": "ev", "day": 0.0, "every_days": 2.0, "particles": 1e9, "route": "intravenous"}
+    drug = {"kind": "chelator", "drug": "deferasirox", "mg_per_kg": 20.0, "day": 4.5}
+    readouts = mouse(BLEED, ev, ev, drug).run().readouts()
+    assert readouts["phlebotomies"] == readouts["visits"] == readouts["treatment_days"] == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "told", "held"),
+    [
+        ({"missed_percent": 100.0}, "was never given: all its visits were missed", 0),
+        ({"stop_when": ALWAYS}, "was never given: its end was reached at the first visit", 0),
+        (
+            {"kind": "msc", "cells": 1e6, "route": "intraportal", "potency": 0.1, "release_potency": 0.5},
+            "held at all visits from day 0 on, a lot below 0.5 is not released at the last",
+            6,
+        ),
+    ],
+)
+def test_a_course_of_which_nothing_was_given_is_noted(changes: dict[str, Any], told: str, held: int):
+    dose = {"day": 0.0, "every_days": 1.0, **(changes if "kind" in changes else BLEED | changes)}
+    model = mouse(dose).run()
+    (note,) = model.notes()
+    assert told in note
+    assert model.readouts()["visits"] == 0 and model.readouts()["doses_held"] == held
+
+
 def test_no_more_doses_than_allowed_and_none_of_a_course_of_none(untreated: Lobule):
     assert days_of(mouse({**BLEED, "doses": 2}).run(), "drawn") == [0.0, 1.0]
     none = mouse({**BLEED, "doses": 0}).run()
@@ -92,7 +119,7 @@ def test_a_visit_is_held_while_its_condition_is_met_and_only_then():
     assert days_of(model, "phlebotomy held: age of the subject 42 d") == [2.0]
     assert course(model).held == 4 and course(model).held_since == 48.0
     readouts = model.readouts()
-    assert readouts["doses_held"] == 4 and readouts["visits"] == 5 and readouts["treatment_days"] == 4
+    assert readouts["doses_held"] == 4 and readouts["visits"] == 4 and readouts["treatment_days"] == 4
     assert model.notes() == [
         "treatments.0 (phlebotomy): held at all visits from day 2 on, age of the subject 45 d at the last"
     ]
