@@ -68,7 +68,11 @@ def mark_doses(axes: Sequence[Axes], events: Sequence[tuple[float, str]], handle
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + (high - low) * ROW * len(many))
         for (name, at), (colour, dashes) in kinds:
-            rug = {"color": colour, "transform": ax.get_xaxis_transform(), "linestyle": "none"}
+            rug: dict[str, Any] = {
+                "color": colour,
+                "transform": ax.get_xaxis_transform(),
+                "linestyle": "none",
+            }
             if name in many:
                 height = 1.0 - ROW * (many.index(name) + 0.5) / (1.0 + ROW * len(many))
                 handles[name] = ax.plot(at, [height] * len(at), "|", markersize=4.0, **rug)[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import Field
 
 from lobule.case import Case
+from lobule.doses import HOURS_PER_DAY, TOLERANCE_HOURS
 from lobule.errors import InputError, nearest, shown
 from lobule.experiments.sweeps.sweepfile import NAME, RecordTable, leaves, read_checked
 from lobule.readouts import HUMAN_ONLY, READOUTS
@@ -77,6 +79,60 @@ def check_species(readouts: Iterable[tuple[str, str]], case: Case) -> None:
             raise InputError(f"{key} = {shown(name)} -> is a readout of man only; the case has a {species}")
 
 
+class EndpointLike(Protocol):
+    """What is measured, as far as `check_endpoints` looks at it."""
+
+    @property
+    def readout(self) -> str:
+        """Name of the readout."""
+
+    @property
+    def at(self) -> str | float:
+        """A day of the run, or a word."""
+
+    @property
+    def measure(self) -> str:
+        """Level or change."""
+
+
+def check_endpoints(
+    named: Iterable[tuple[str, EndpointLike]], case: Case, start: float, first: float
+) -> Iterator[str]:
+    """Refuse changes up to a day before they are counted from; yield notes on what is read inexactly.
+
+    Parameters
+    ----------
+    named : iterable of (str, EndpointLike)
+        Keys of the file, and what they measure.
+    case : Case
+        The case that is run.
+    start, first : float
+        Day from which changes are counted, and that of the first treatment that an arm adds.
+
+    Raises
+    ------
+    InputError
+        Naming the key, when the notes are asked for.
+    """
+    if start > first + TOLERANCE_HOURS / HOURS_PER_DAY:
+        yield f"changes are counted from day {start:g}, which is after the first treatment, day {first:g}"
+    every = case.record.every_hours
+    for key, endpoint in named:
+        if isinstance(endpoint.at, str):
+            continue
+        if endpoint.measure == "change" and endpoint.at <= start:
+            words = f"is not after day {start:g}, from which changes are counted"
+            raise InputError(f"{key}.at = {endpoint.at:g} -> {words}")
+        hours = endpoint.at * HOURS_PER_DAY
+        past = every * math.floor(hours / every + TOLERANCE_HOURS)
+        step = case.clock.step_start(hours)
+        if hours < case.end_hours and max(hours - past, abs(step - hours)) > TOLERANCE_HOURS:
+            yield (
+                f"{key}.at = {endpoint.at:g} -> lies between two rows of the series and is read from the "
+                f"line between them: one comes every {every:g} h (record.every_hours)"
+            )
+
+
 class ArmLike(Protocol):
     """An arm, as far as `check_arms` looks at it."""
 
@@ -97,9 +153,9 @@ def check_arms(arms: Sequence[ArmLike]) -> None:
     ValueError
         Naming the key.
     """
-    names = [arm.name for arm in arms]
+    names = [arm.name.strip().lower() for arm in arms]
     for i, arm in enumerate(arms):
-        if arm.name in names[:i]:
+        if names[i] in names[:i]:
             raise ValueError(f"arms.{i}.name = {shown(arm.name)} -> another arm has this name")
         for key, _ in leaves(arm.settings):
             if key.split(".")[0] in ("record", "clock"):

@@ -284,8 +284,7 @@ def give_vesicles(model: Lobule, dose: EVDose) -> str:
 def _in_words(model: Lobule, dose: MSCDose | EVDose) -> str:
     """Return how much of which product, by which route, of which lot."""
     amount, lot = dose.amount(model.body.reference.body_weight), lot_potency(dose, model.seed)
-    is_cells = dose.kind == "msc"
-    what = f"{dose.source}, {dose.route}" if is_cells else dose.route
+    what = f"{dose.source}, {dose.route}" if dose.kind == "msc" else dose.route
     what += f", lot {dose.lot}" if dose.lot else ""
     what += f", potency {lot:.3g}" if lot != 1.0 else ""
-    return f"{amount:.3g} {'MSC' if is_cells else 'vesicles'} ({what})"
+    return f"{amount:.3g} {'MSC' if dose.kind == 'msc' else 'vesicles'} ({what})"

@@ -23,6 +23,7 @@ from lobule.experiments.comparisons.comparison import in_words, measured, read_c
 from lobule.experiments.comparisons.conclusion import conclude
 from lobule.experiments.comparisons.findings import effects_in
 from lobule.experiments.comparisons.scripting import Compared
+from lobule.experiments.comparisons.words import placebo_in_words
 from lobule.experiments.folders import manifest_seal
 from lobule.experiments.sweeps.courses import ArmCourses
 from lobule.experiments.sweeps.store import Store
@@ -119,8 +120,21 @@ def test_arms_are_equal_until_the_branch_day_and_differ_after_it(compared: Compa
 
 def test_a_placebo_equals_nothing_to_the_bit(compared: Compared) -> None:
     (placebo,) = compared.findings.placebos
-    assert placebo == ("placebo", "none", 3, 0.0)
-    assert "equal to the bit" in compared.report.read_text("utf-8")
+    assert placebo == ("placebo", "none", 3, 0.0, "", False)
+    assert "every recorded number is equal to the bit" in compared.report.read_text("utf-8")
+
+
+def test_vesicles_of_no_potency_are_a_placebo_but_for_the_count(tmp_path: Path) -> None:
+    vesicles = '{ kind = "ev", day = 1, particles = 1e9, route = "intravenous", potency = 0.0 }'
+    arms = {"placebo": f"dose = 0\nadd = [{vesicles}]", "blood": f"dose = 0\n{ARMS['bled']}"}
+    tables = "".join(f'[[arms]]\nname = "{name}"\n{arm}\n' for name, arm in arms.items())
+    endpoint = '[[endpoints]]\nreadout = "lic_mg_per_g"\n'
+    file = written(tmp_path / "a.toml", ["none"], tables + endpoint)
+    done = compare(file, out=tmp_path / "out", workers=1, progress=False)
+    empty, bled = done.findings.placebos
+    assert empty == ("placebo", "none", 3, 0.0, "", True)
+    assert "but the count of what was given is equal to the bit" in placebo_in_words(empty)
+    assert bled.largest > 0.0 and f"({bled.where})" in placebo_in_words(bled)
 
 
 def test_endpoints_are_written_as_csv(compared: Compared) -> None:
@@ -333,6 +347,13 @@ def test_built_in_comparisons_are_whole(name: str) -> None:
         ("picture_days = [1, 3]", "picture_days = [-1, 3]", "picture_days.0 = -1 -> must be at least 0"),
         ('both = "bled and more"', 'both = "bled"', "synergy.0.a, b and both = "),
         ('both = "bled and more"', 'both = "none"', 'synergy.0 -> "none" is the control'),
+        ('name = "few"', 'name = "More"', 'arms.3.name = "more" -> another arm has this name'),
+        ('measure = "change"', 'measure = "change"\nat = 0.5', "endpoints.1.at = 0.5 -> is not after day 1"),
+        (
+            'readout = "lic_mg_per_g"\nmeasure = "change"',
+            'readout = "alt_iu_per_l"\nat = "max"',
+            "there twice",
+        ),
     ],
 )
 def test_a_bad_file_gets_one_line(
@@ -346,6 +367,18 @@ def test_a_bad_file_gets_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and said in error and str(file) in error
     assert not (tmp_path / "out").exists()
+
+
+def test_an_endpoint_between_two_rows_and_a_late_branch_are_noted(tmp_path: Path) -> None:
+    tail = '[[endpoints]]\nreadout = "lic_mg_per_g"\nat = {at}\n'
+    exact = read_comparison(written(tmp_path / "a.toml", tail=tail.format(at=2.5)))
+    assert exact.notes == read_comparison(written(tmp_path / "b.toml", tail=tail.format(at=3))).notes
+    late = HEAD.replace("patients = 3", "patients = 3\nbranch_day = 2")
+    *_, late_note, row_note = read_comparison(
+        written(tmp_path / "c.toml", tail=tail.format(at=2.6), head=late)
+    ).notes
+    assert late_note == "changes are counted from day 2, which is after the first treatment, day 1"
+    assert row_note.startswith("endpoints.0.at = 2.6 -> lies between two rows") and "every 12 h" in row_note
 
 
 def test_a_shorter_run_says_which_treatments_of_the_case_it_leaves_out(tmp_path: Path) -> None:

@@ -470,6 +470,13 @@ def test_more_objectives_than_can_be_drawn_are_refused(tmp_path: Path) -> None:
         read_optimisation(written(tmp_path / "a.toml", BLOOD, GOALS, GOALS))
 
 
+def test_an_objective_is_wanted_once(tmp_path: Path) -> None:
+    wish = '[[objectives]]\nreadout = "iron_removed_mg"\ngoal = "{goal}"\n'
+    goals = wish.format(goal="maximise") + wish.format(goal="minimise")
+    with pytest.raises(InputError, match=r"objectives\.1 -> is there twice"):
+        read_optimisation(written(tmp_path / "a.toml", BLOOD, goals))
+
+
 def test_nothing_to_choose_is_refused(tmp_path: Path) -> None:
     fixed = BLOOD.replace("{ low = 0.05, high = 0.3, step = 0.05 }", "0.1")
     with pytest.raises(InputError, match="treatments -> nothing is left to choose"):

@@ -127,6 +127,9 @@ class CompareFile(StudyFile):
         check_arms(self.arms)
         for key, name in self._named_arms():
             check_arm(key, name, self.arms)
+        for i, endpoint in enumerate(self.endpoints):
+            if endpoint in self.endpoints[:i]:
+                raise ValueError(f"endpoints.{i} -> is there twice")
         control = self.control or self.arms[0].name
         for i, pair in enumerate(self.synergy):
             if control in (pair.a, pair.b, pair.both):

@@ -21,12 +21,15 @@ from lobule.experiments.comparisons.comparefile import (
     Endpoint,
     SynergyTable,
 )
-from lobule.experiments.studyfiles import check_species
+from lobule.experiments.studyfiles import check_endpoints, check_species
 from lobule.experiments.sweeps.courses import Course, reduced
 from lobule.experiments.sweeps.plan import Plan
 from lobule.experiments.sweeps.planning import given_beside, make_plan
 from lobule.experiments.sweeps.sweepfile import located, settings_in
 from lobule.readouts import READOUTS
+
+#: Keys of the file that measure something.
+ENDPOINTS = ("endpoints", "synergy", "dose_response")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def _made(path: Path, table: CompareFile, quick: bool) -> Comparison:
     base, left_out = (base, []) if days is None else base.with_days(days)
     end = base.end_hours / HOURS_PER_DAY
     kept, notes = _within(table, end, quick)
-    for key in ("endpoints", "synergy", "dose_response"):
+    for key in ENDPOINTS:
         check_species(((f"{key}.{i}.readout", entry.readout) for i, entry in enumerate(kept[key])), base)
     shown_days = sorted({*base.record.snapshot_days, *(day for day in kept["picture_days"] if day < end)})
     base = load_case(base, {"record.snapshot_days": shown_days})
@@ -125,8 +128,10 @@ def _made(path: Path, table: CompareFile, quick: bool) -> Comparison:
     branch = table.branch_day if table.branch_day is not None else min(first, default=0.0)
     if branch >= end:
         raise InputError(f"branch_day = {branch:g} -> must be before the end, day {end:g}")
+    named = ((f"{key}.{i}", e) for key in ENDPOINTS for i, e in enumerate(kept[key]))
+    notes = (*left_out, *notes, *check_endpoints(named, base, branch, min(first, default=end)))
     control = table.control or table.arms[0].name
-    return Comparison(table, plan, base, arms, control, branch, end, notes=(*left_out, *notes), **kept)
+    return Comparison(table, plan, base, arms, control, branch, end, notes=notes, **kept)
 
 
 def _within(table: CompareFile, end: float, quick: bool) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -29,6 +29,10 @@ CLOCK = ("hours", "age_days")
 """Columns of the series that are no result."""
 
 
+TALLIES = ("msc_given", "ev_given", "lots_rejected", "burden_cell_production", "visits", "treatment_days")
+"""Readouts of what was given, not of the subject: a lot of no potency is given, too."""
+
+
 class EndpointRow(NamedTuple):
     """One endpoint of one arm against the control."""
 
@@ -68,6 +72,10 @@ class Placebo(NamedTuple):
     n: int
     largest: float
     """Largest absolute difference of any recorded number at any time; 0 when equal to the bit."""
+    where: str
+    """The readout that differs most; none when all are equal."""
+    counts_differ: bool
+    """Whether `TALLIES` differ, which are left out of all this."""
 
 
 class Findings(NamedTuple):
@@ -150,9 +158,18 @@ def placebos(comparison: Comparison, courses: ArmCourses) -> list[Placebo]:
     for name, arm in comparison.arms.items():
         if arm.dose == 0 and name != reference:
             pairs = list(zip(*courses.of(name, reference), strict=True))
-            gaps = [_gap(one[column], other[column]) for one, other in pairs for column in one]
-            found.append(Placebo(name, reference, len(pairs), max(gaps, default=float("nan"))))
+            found.append(_placebo(name, reference, pairs))
     return found
+
+
+def _placebo(name: str, reference: str, pairs: Sequence[tuple[Course, Course]]) -> Placebo:
+    gaps = dict.fromkeys(pairs[0][0], 0.0) if pairs else {}
+    for one, other in pairs:
+        gaps = {column: max(gap, _gap(one[column], other[column])) for column, gap in gaps.items()}
+    counts = max([gaps.pop(tally, 0.0) for tally in TALLIES])
+    where = max(gaps, key=lambda column: gaps[column], default="")
+    largest = gaps.get(where, float("nan"))
+    return Placebo(name, reference, len(pairs), largest, where if largest else "", counts_differ=counts > 0.0)
 
 
 def _gap(one: Array, other: Array) -> float:

@@ -39,8 +39,11 @@ def placebo_in_words(placebo: Placebo) -> str:
     """Return whether a placebo equals what it must equal."""
     about = f"{placebo.arm} (dose 0) against {placebo.reference}, {placebo.n} patients"
     if placebo.largest == 0.0:
-        return f"{about}: every recorded number is equal to the bit (largest absolute difference 0)."
-    return f"{about}: NOT EQUAL, the largest absolute difference is {placebo.largest:.3g}."
+        what = (
+            "recorded number but the count of what was given" if placebo.counts_differ else "recorded number"
+        )
+        return f"{about}: every {what} is equal to the bit (largest absolute difference 0)."
+    return f"{about}: NOT EQUAL, the largest absolute difference is {placebo.largest:.3g} ({placebo.where})."
 
 
 def dose_response_in_words(comparison: Comparison, asked: DoseResponseTable, found: DoseResponse) -> str:

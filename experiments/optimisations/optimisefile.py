@@ -196,4 +196,8 @@ class OptimiseFile(StudyFile):
     def _can_be_drawn(self) -> Self:
         if (number := len(self.objectives)) > MOST_OBJECTIVES:
             raise ValueError(f"objectives -> are {number}; must be {MOST_OBJECTIVES} at most")
+        wanted = [(wish.readout, wish.quantity, wish.at, wish.measure) for wish in self.objectives]
+        for i, wish in enumerate(wanted):
+            if wish in wanted[:i]:
+                raise ValueError(f"objectives.{i} -> is there twice")
         return self

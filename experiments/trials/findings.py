@@ -84,6 +84,8 @@ class PowerCurve(NamedTuple):
     arm: str
     method: Literal["resampling", "noncentral t"]
     points: tuple[Power, ...]
+    patients: int
+    """Patients it is worked out from: of the smaller arm."""
 
 
 class Findings(NamedTuple):
@@ -245,13 +247,13 @@ def _power(look: Reader) -> Iterator[PowerCurve]:
             one, two = (pool(look, primary, name) for name in (arm, trial.control))
             seed = [trial.file.seed, *arm.encode()]
             points = power_by_resampling(one, two, asked.sizes, asked.alpha, seed)
-            yield PowerCurve(arm, "resampling", tuple(points))
+            yield PowerCurve(arm, "resampling", tuple(points), min(len(one), len(two)))
         else:
             values = look.values(primary, "intention to treat")
             everyone = look.patients.included
             one, two = (array(values, look.group(name, everyone)) for name in (arm, trial.control))
             points = power_from_effect(one, two, asked.sizes, asked.alpha)
-            yield PowerCurve(arm, "noncentral t", tuple(points))
+            yield PowerCurve(arm, "noncentral t", tuple(points), min(one.size, two.size))
 
 
 def pool(look: Reader, endpoint: Endpoint, arm: str) -> Array:

@@ -10,10 +10,11 @@ from typing import Any
 
 from lobule.case import Case, load_case
 from lobule.cohort import flat
+from lobule.distributions import Choice
 from lobule.doses import HOURS_PER_DAY
 from lobule.errors import InputError, shown
 from lobule.experiments.comparisons.comparison import changes_of
-from lobule.experiments.studyfiles import check_species
+from lobule.experiments.studyfiles import check_endpoints, check_species
 from lobule.experiments.sweeps.design import Point
 from lobule.experiments.sweeps.plan import Arm, Plan, replicate_seed
 from lobule.experiments.sweeps.planning import make_plan
@@ -180,6 +181,9 @@ def _made(path: Path, table: TrialFile, quick: bool) -> Trial:
     _check_days(table, base, baseline, min(first, default=end))
     _check_species(table, base)
     endpoints, notes = _endpoints(table, end, quick)
+    named: list[tuple[str, Any]] = [("endpoint", endpoint) for endpoint in endpoints]
+    named += [] if table.responder is None else [("responder", table.responder)]
+    notes = (*notes, *dict.fromkeys(check_endpoints(named, base, baseline, min(first, default=end))))
     patients = min(table.quick.patients, table.patients) if quick else table.patients
     control = table.control or table.arms[0].name
     return Trial(
@@ -209,7 +213,7 @@ def _check_days(table: TrialFile, base: Case, baseline: float, first: float) -> 
             raise InputError(f"{key} = {day:g} -> is after the first treatment, day {first:g}")
     for i, group in enumerate(table.subgroups):
         if group.key is not None:
-            _check_key(group, base, f"subgroups.{i}.key")
+            _check_key(group, base, f"subgroups.{i}")
 
 
 def _check_species(table: TrialFile, base: Case) -> None:
@@ -226,7 +230,17 @@ def _check_species(table: TrialFile, base: Case) -> None:
 def _check_key(group: Subgroup, base: Case, at: str) -> None:
     if group.key not in base.cohort:
         there = ", ".join(base.cohort) or "none"
-        raise InputError(f"{at} = {shown(group.key)} -> is not drawn by the cohort; there are {there}")
+        raise InputError(f"{at}.key = {shown(group.key)} -> is not drawn by the cohort; there are {there}")
+    drawn = base.cohort[group.key]
+    values = drawn.values if isinstance(drawn, Choice) else ()
+    if group.cut is not None and not all(isinstance(value, int | float) for value in values):
+        raise InputError(
+            f"{at}.cut = {group.cut:g} -> {group.key} is drawn from {shown([*values])}: use levels"
+        )
+    for level in group.levels or ():
+        if level not in values:
+            there = f"one of {shown([*values])}" if values else "a number between others: use cut"
+            raise InputError(f"{at}.levels -> {shown(level)} is not drawn; {group.key} is {there}")
 
 
 def _endpoints(

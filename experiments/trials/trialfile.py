@@ -148,7 +148,7 @@ class PowerTable(Section):
 class QuickTrial(Section):
     """What `--quick` changes."""
 
-    patients: int = Field(default=12, ge=1, le=100_000)
+    patients: int = Field(default=12, ge=2, le=100_000)
     """Patients screened instead."""
     days: float | None = Field(default=None, gt=0, le=100_000)
     """Length of the runs instead (days); endpoints after it are left out."""
@@ -159,7 +159,7 @@ class QuickTrial(Section):
 class TrialFile(StudyFile):
     """A whole trial file, checked in itself."""
 
-    patients: int = Field(default=100, ge=1, le=100_000)
+    patients: int = Field(default=100, ge=2, le=100_000)
     """Patients screened, each a seed."""
     design: Design = "parallel"
     """parallel: each included patient in one arm; counterfactual: each in every arm, and a parallel trial
@@ -194,6 +194,10 @@ class TrialFile(StudyFile):
         check_arms(self.arms)
         if self.control is not None:
             check_arm("control", self.control, self.arms)
+        measured = [(endpoint.readout, endpoint.at, endpoint.measure) for endpoint in self.endpoints]
+        for i, endpoint in enumerate(measured):
+            if endpoint in measured[:i]:
+                raise ValueError(f"endpoints.{i} -> is there twice")
         if sum(endpoint.primary for endpoint in self.endpoints) > 1:
             raise ValueError("endpoints -> one at most is primary = true")
         return self

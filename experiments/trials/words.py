@@ -63,6 +63,10 @@ def responder_in_words(trial: Trial) -> str:
     return f"{words} {' and '.join(parts)} {unit}".rstrip()
 
 
+#: Patients of an arm below which a power is no more than a guess.
+FEW = 10
+
+
 def _power(curve: PowerCurve, point: Power) -> str:
     if math.isnan(point.power):
         return "not known"
@@ -79,7 +83,8 @@ def power_in_words(trial: Trial, curve: PowerCurve) -> str:
         if curve.method == "resampling"
         else "noncentral t of the observed difference and spreads, which are themselves uncertain"
     )
-    return f"{curve.arm} against {trial.control}: {numbers}. By {how}."
+    few = f" From {curve.patients} patients an arm it says little." if curve.patients < FEW else ""
+    return f"{curve.arm} against {trial.control}: {numbers}. By {how}.{few}"
 
 
 def lines(trial: Trial, findings: Findings, found: Screened) -> Iterator[str]:
