@@ -77,7 +77,7 @@ class CompareArm(Section):
     """One arm: what is given or changed beside the base case."""
 
     name: str = Field(pattern=NAME)
-    """Name, as in figures and tables."""
+    """Name, as in figures and tables: letters, digits, spaces and . _ -, at most 64."""
     add: Annotated[tuple[Treatment, ...], Field(strict=False)] = ()
     """Treatments given beside those of the base case."""
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -37,7 +37,7 @@ class ArmTable(Section):
     """One arm: how it differs from the base case."""
 
     name: str = Field(pattern=NAME)
-    """Name, as in figures and tables."""
+    """Name, as in figures and tables: letters, digits, spaces and . _ -, at most 64."""
     treatments: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] | None = None
     """Treatments instead of those of the base case; an empty list for none."""
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -58,7 +58,7 @@ class TrialArm(Section):
     """One arm: what is given beside the base case."""
 
     name: str = Field(pattern=NAME)
-    """Name, as in figures and tables."""
+    """Name, as in figures and tables: letters, digits, spaces and . _ -, at most 64."""
     add: Annotated[tuple[Treatment, ...], Field(strict=False)] = ()
     """Treatments given beside those of the base case; they end with a drop-out. A treatment with
     `missed_percent` misses that share of its visits."""
