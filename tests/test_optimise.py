@@ -215,6 +215,10 @@ def test_schedules_of_a_menu() -> None:
         "treatments.0.given", "treatments.0.cells", "treatments.1.every_days", "treatments.1.doses",
         "treatments.1.stop_when.below",
     ]  # fmt: skip
+    assert (
+        menu.decisions[-1].label == "phlebotomy: stop when ferritin below"
+        and menu.decisions[-1].unit == "ug/L"
+    )
     values: dict[str, Value] = dict(zip(keys, (True, 1.5, 14, 2, 70.0), strict=True))
     cells, blood = menu.doses(values)
     assert (cells.cells, blood.every_days, blood.doses) == (1.5, 14, 2)  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from lobule.doses import Section, Treatment
 from lobule.errors import InputError, shown
 from lobule.experiments.optimisations.optimisefile import ChoiceTable
 from lobule.experiments.sweeps.design import ENDINGS, unit_of
+from lobule.readouts import READOUTS
 from lobule.schedule import CONDITIONS
 
 GIVEN = "given"
@@ -165,15 +166,22 @@ def _decisions(at: str, table: Mapping[str, Any], is_optional: bool) -> Iterator
         except ValidationError as error:
             line = explain_errors(error, ChoiceTable, value, lambda key: "").removeprefix(": ")
             raise InputError(f"{key}.{line}") from None
-        yield Decision(key, _label(what, place), unit_of([key])[0], choice)
+        words, unit = place, unit_of([key])[0]
+        if len(place) > 1 and (readout := table[place[0]].get("readout")) in READOUTS:
+            words, unit = (place[0], _bare(readout), place[1]), READOUTS[readout][0]
+        yield Decision(key, _label(what, words), unit, choice)
+
+
+def _bare(name: str) -> str:
+    """Return `name` without its unit."""
+    end = next((end for end in ENDINGS if f"_{name}".endswith(f"_{end}")), "")
+    return name.removesuffix(end).strip("_")
 
 
 def _label(what: str, place: Sequence[str]) -> str:
     """Return what a choice is called; its unit, which stands beside it, is left out of the name."""
     name = "_".join(place)
-    if name != "day":
-        end = next((end for end in ENDINGS if f"_{name}".endswith(f"_{end}")), "")
-        name = name.removesuffix(end).strip("_")
+    name = name if name == "day" else _bare(name)
     return f"{what}: {name.replace('_', ' ')}" if name else what
 
 

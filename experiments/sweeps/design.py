@@ -269,6 +269,7 @@ ENDINGS = {
     "mg": "mg",
     "mg_per_ml": "mg/mL",
     "g_per_dl": "g/dL",
+    "ug_per_l": "ug/L",
     "percent": "%",
     "ml": "mL",
     "um": "um",
