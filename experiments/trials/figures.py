@@ -66,15 +66,19 @@ def forest_of_groups(trial: Trial, findings: Findings) -> Figure:
         own = [e for e in chosen if e.arm == arm]
         style.panel(ax, f"{arm} less {trial.control}", style.label("difference", own[0].unit))
         _zero(ax)
+        ends = _cut(ax, own)
         for e in own:
             y = rows.index((e.subgroup, e.level)) + (shown.index(e.analysis) - (len(shown) - 1) / 2) * 0.32
-            handles[NAMES[e.analysis]] = _bar(ax, e, y)
+            handles[NAMES[e.analysis]] = bar = _bar(ax, e, y)
+            beyond = zip(ends, "<>", (e.ci_low < ends[0], e.ci_high > ends[1]), strict=True)
+            for place, arrow, leaves in beyond:
+                if leaves:
+                    ax.plot(place, y, arrow, color=bar.get_color(), markersize=5, clip_on=False)
             ax.annotate(
                 f"n = {e.n_arm} + {e.n_control}" if e.analysis != "counterfactual" else f"n = {e.n_arm}",
                 (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=style.TICK - 1,
                 color=style.MUTED,
             )  # fmt: skip
-        _cut(ax, own)
         names = [fill(group_in_words(name, level), 40) for name, level in rows]
         ax.set_yticks(range(len(rows)), names, fontsize=style.TICK)
         ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -82,8 +86,8 @@ def forest_of_groups(trial: Trial, findings: Findings) -> Figure:
     _legend(
         figure,
         handles,
-        f"Difference and its 95 % interval, cut off where a group has less than {FEW} patients an arm; "
-        "subgroups are exploratory",
+        f"Difference and its 95 % interval, cut off (arrow) where a group has less than {FEW} patients an "
+        "arm; subgroups are exploratory",
     )
     return figure
 
@@ -115,14 +119,14 @@ def forest_of_endpoints(trial: Trial, findings: Findings) -> Figure:
     return figure
 
 
-def _cut(ax: Axes, effects: Sequence[Effect]) -> None:
-    """Let intervals of a few patients, which say nothing, leave the panel rather than set its width."""
+def _cut(ax: Axes, effects: Sequence[Effect]) -> tuple[float, float]:
+    """Let intervals of a few patients, which say nothing, leave the panel; return its ends."""
     large = [e for e in effects if min(e.n_arm, e.n_control) >= FEW] or effects
     ends = [x for e in large for x in (e.ci_low, e.ci_high)] + [e.difference for e in effects] + [0.0]
     known = [x for x in ends if math.isfinite(x)]
     low, high = min(known), max(known)
     room = 0.06 * (high - low) or 1.0
-    ax.set_xlim(low - room, high + room)
+    return ax.set_xlim(low - room, high + room)
 
 
 def _zero(ax: Axes) -> None:
