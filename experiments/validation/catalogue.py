@@ -20,8 +20,10 @@ legend, not always the whole paper); B, recalled; C, a sign or an order only, wi
 derived, worked out from published inputs. The list was fixed before anything was fitted to it.
 
 **Scores.** z = (simulated - published) / sqrt(SE_published^2 + SE_simulated^2), with SE = SD / sqrt(n) and
-the simulated error over the seeds; agreement is |z| < 2. Where a range or a bound is published, the
-simulated mean is inside or outside.
+the simulated error over the seeds; agreement is |z| < 2. The error of a share is binomial, with half a
+success and half a failure added, so that none or all of a few seeds is not taken as exact; that of a
+correlation comes from resampling the seeds. Where a range or a bound is published, the simulated mean is
+inside or outside.
 
 **Measures.** *level*: the readout at that time, or its difference to the arm it is held against. *change*:
 from one day to another, or the difference of two changes. *fold*: over an earlier level, or over another

@@ -104,7 +104,9 @@ def _titled(value: Value) -> str:
     """Return what is measured, in a few words that begin with a capital."""
     other = "" if value.other is None else _short(value.other)
     bound = "" if value.above is None else f"{value.above:g}"
-    title = _TITLES[value.measure].format(_short(value.readout), other=other, bound=bound)
+    rises = value.measure == "share-above" and value.from_day is not None and value.above == 0.0
+    words = "Share whose {} rises" if rises else _TITLES[value.measure]
+    title = words.format(_short(value.readout), other=other, bound=bound)
     return title[:1].upper() + title[1:]
 
 

@@ -25,6 +25,8 @@ class Simulated(NamedTuple):
     """Standard error over the seeds; NaN with one seed."""
     values: tuple[float, ...]
     """Of each seed, in their order; empty for what only all seeds together have (a correlation)."""
+    seeds: int = 0
+    """Seeds that have a number."""
 
 
 def simulated(
@@ -54,14 +56,14 @@ def simulated(
     numbers = [_measured(value, case, course, other) for course, other in pairs]
     known = [number for number in numbers if math.isfinite(number)]
     if not known:
-        return Simulated(math.nan, math.nan, tuple(numbers))
+        return Simulated(math.nan, math.nan, tuple(numbers), 0)
     mean = float(np.mean(known))
     spread = float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
     if value.measure == "share-above":
         # A share of 0 or 1 of few seeds is not exact: one half success and one half failure are added.
         p = (sum(known) / 100.0 + 0.5) / (len(known) + 1.0)
-        return Simulated(mean, 100.0 * math.sqrt(p * (1.0 - p) / len(known)), tuple(numbers))
-    return Simulated(mean, spread / math.sqrt(len(known)), tuple(numbers))
+        return Simulated(mean, 100.0 * math.sqrt(p * (1.0 - p) / len(known)), tuple(numbers), len(known))
+    return Simulated(mean, spread / math.sqrt(len(known)), tuple(numbers), len(known))
 
 
 def ends(value: Value, case: Case) -> tuple[float, float]:
@@ -149,10 +151,10 @@ def _correlation(value: Value, courses: Sequence[Course]) -> Simulated:
     points = np.array(pairs)
     r = _pearson(points) if n > 2 else math.nan
     if not math.isfinite(r):
-        return Simulated(math.nan, math.nan, ())
+        return Simulated(math.nan, math.nan, (), 0)
     chance = np.random.default_rng(1)
     drawn = [_pearson(points[chance.integers(0, n, n)]) for _ in range(RESAMPLES)]
-    return Simulated(r, float(np.nanstd(drawn)), ())
+    return Simulated(r, float(np.nanstd(drawn)), (), n)
 
 
 def _pearson(points: NDArray[np.float64]) -> float:

@@ -48,8 +48,9 @@ def _head(rows: Sequence[Row], seeds: int) -> str:
         f"<h1>Simulated beside published</h1><p class=quiet>lobule {__version__}; {seeds} "
         f"seed{'s' if seeds != 1 else ''} for each arm. z = (simulated - published) / "
         "√(SE<sub>published</sub>² + SE<sub>simulated</sub>²) with SE = SD/√n; agreement is |z| &lt; 2, or "
-        "to lie inside where a range or a bound is published. <em>Fitted</em>: parameters were fitted to the "
-        "value. <em>Tested</em>: they were not.</p>"
+        "to lie inside where a range or a bound is published. The error of a share is binomial, with half a "
+        "success and half a failure added; that of a correlation comes from resampling the seeds. "
+        "<em>Fitted</em>: parameters were fitted to the value. <em>Tested</em>: they were not.</p>"
         f"<ul>{shares}</ul><nav>{links}</nav>"
     )
 
@@ -76,7 +77,7 @@ def _section(name: str, rows: Sequence[Row], courses: Courses, folder: Path) -> 
 def _line(row: Row) -> str:
     value, found = row.value, row.simulated
     many = f" ± {found.error:.2g}" if found.error == found.error else ""
-    many += f" (n = {len(found.values)})" if found.values else ""
+    many += f" (n = {found.seeds})" if found.seeds else ""
     look = "ok" if row.score.passed else "fails"
     cells = (
         f"<td>{html.escape(str(value.arm))}<td>{html.escape(what(value))}<td>{html.escape(when(value))}"

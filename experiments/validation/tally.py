@@ -86,7 +86,8 @@ def when(value: Value) -> str:
         return "end" if value.measure != "correlation" else "all times"
     if value.day > 1500.0 and value.from_day is None:
         return f"year {value.day / 365.25:.3g}"
-    start = "" if value.from_day is None else f"day {value.from_day:g} to "
+    start = "to " if value.measure == "maximum" else ""
+    start = start if value.from_day is None else f"day {value.from_day:g} to "
     return f"{start}day {value.day:g}"
 
 
@@ -135,5 +136,5 @@ def write_table(rows: Sequence[Row], path: Path) -> None:
                 when(value),
             ]
             about += [value.use, value.grade, value.unit, value.value, value.error, value.error_kind, value.n]
-            got = [found.mean, found.error, len(found.values), result.z, result.inside, result.passed]
+            got = [found.mean, found.error, found.seeds, result.z, result.inside, result.passed]
             table.writerow([*about, *got, value.source])
