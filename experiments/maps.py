@@ -142,8 +142,11 @@ def _field(
             (over, under), "neither"
         )
         bar = ax.figure.colorbar(drawn, cax=below, orientation="horizontal", extend=extend)
-        most = f" (highest {found.max():.3g})" if over else ""
-        bar.set_label(style.unit_text(unit) + most, fontsize=style.LABEL, color=style.INK)
+        factor, shown = style.scaled(unit, ends[1])
+        if factor != 1.0:
+            below.xaxis.set_major_formatter(lambda value, _: f"{factor * value:.4g}")
+        most = f" (highest {factor * found.max():.3g})" if over else ""
+        bar.set_label(shown + most, fontsize=style.LABEL, color=style.INK)
         below.tick_params(labelsize=style.TICK)
         below.locator_params(nbins=5)
     else:

@@ -102,7 +102,10 @@ def zonal_profiles(models: Sequence[Lobule], *, title: str = "") -> Figure:
             ax.fill_between(x, low, high, color=colours[k], alpha=0.16, linewidth=0.0)
             ax.plot(x, mean, color=colours[k], linestyle=styles[k % len(styles)], linewidth=1.9, label=name)
     for n, (ax, (text, unit)) in enumerate(zip(axes.flat, PANELS, strict=True)):
-        style.panel(ax, style.label(text, ""), "", style.unit_text(unit))
+        factor, shown = style.scaled(unit, ax.get_ylim()[1])
+        style.panel(ax, style.label(text, ""), "", shown)
+        if factor != 1.0:
+            ax.yaxis.set_major_formatter(lambda value, _, factor=factor: f"{factor * value:.4g}")
         ax.set_xlim(0.0, 1.0)
         ax.margins(y=0.08)
         if text not in FLOATING:

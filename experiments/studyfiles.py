@@ -79,6 +79,19 @@ def check_species(readouts: Iterable[tuple[str, str]], case: Case) -> None:
             raise InputError(f"{key} = {shown(name)} -> is a readout of man only; the case has a {species}")
 
 
+def check_once(key: str, asked: Sequence[Any]) -> None:
+    """Refuse what stands twice under `key`.
+
+    Raises
+    ------
+    ValueError
+        Naming the second.
+    """
+    for i, one in enumerate(asked):
+        if one in asked[:i]:
+            raise ValueError(f"{key}.{i} -> is there twice")
+
+
 class EndpointLike(Protocol):
     """What is measured, as far as `check_endpoints` looks at it."""
 

@@ -50,6 +50,12 @@ def unit_text(unit: str) -> str:
     return _SYMBOLS.get(unit, unit)
 
 
+def scaled(unit: str, highest: float) -> tuple[float, str]:
+    """Return the factor and the unit in which an axis that ends at `highest` (in `unit`) has few zeros."""
+    smaller = {"uM": "nM", "ng/mL": "pg/mL"}.get(unit)
+    return (1e3, smaller) if smaller is not None and 0.0 < highest < 1e-3 else (1.0, unit_text(unit))
+
+
 def label(text: str, unit: str) -> str:
     """Return `text` with its unit in brackets, Greek letters in place of ``-a`` and ``-b``."""
     for plain, greek in (("TNF-a", "TNF-α"), ("TGF-b", "TGF-β"), ("IL-1b", "IL-1β")):

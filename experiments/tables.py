@@ -20,6 +20,7 @@ from lobule.experiments.comparisons.reference import compare_file_page
 from lobule.experiments.markdown import Lines, key_table, keys_of, markdown
 from lobule.experiments.optimisations.reference import optimise_file_page
 from lobule.experiments.sensitivities.studyfile import SensitivityFile
+from lobule.experiments.survival import BOUNDS
 from lobule.experiments.sweeps.sweepfile import (
     ArmTable,
     IntervalTable,
@@ -203,6 +204,11 @@ def readouts_page() -> str:
     ]
     lines += markdown(
         ("readout", "unit", "meaning"), ((f"`{k}`", unit, text) for k, (unit, text) in READOUTS.items())
+    )
+    lines += ["## What nobody lives through", "", "A run goes on beyond, and a note says so.", ""]
+    lines += markdown(
+        ("readout", "least", "most", "unit", "source"),
+        ((f"`{b.readout}`", f"{b.low:g}", f"{b.high:g}", READOUTS[b.readout][0], b.source) for b in BOUNDS),
     )
     lines += [
         "## Iron pools",

@@ -224,7 +224,7 @@ def notes(model: Lobule) -> list[str]:
         if why := _ended_for_good(model, dose):
             found.append(f"{at} ended for good: {why}")
         elif not course.given and not course.held and (course.ended or course.missed):
-            why = "all its visits were missed" if course.missed else "its end was reached at the first visit"
+            why = "its end was reached before" if course.ended else "all its visits were missed"
             found.append(f"{at} was never given: {why}")
     if model.products.given and not model.products.landed:
         found.append("MSC were given, and none came to the sections: more lobules or seeds may have some")

@@ -166,11 +166,8 @@ def depot_of(
 
 def refused_lot(model: Lobule, dose: MSCDose | EVDose) -> str:
     """Make the lot of `dose` and test it; return in words that it is not released, or nothing."""
-    amount, q, products = (
-        dose.amount(model.body.reference.body_weight),
-        model.values["products"],
-        model.products,
-    )
+    q, products = model.values["products"], model.products
+    amount = dose.amount(model.body.reference.body_weight)
     if amount > 0.0:
         if dose.kind == "msc" and dose.lot not in products.rejected:
             passages = q.passage_reference if dose.passage is None else dose.passage

@@ -198,6 +198,14 @@ def test_charts_have_one_line_for_each_arm_and_mark_treatments(session):
             assert len(line["x"]) == len(line["y"]) <= charts.MOST_POINTS
 
 
+def test_many_doses_are_a_row_of_ticks(session):
+    session.treat([{"kind": "phlebotomy", "volume_ml": 0.001, "every_days": 1 / 24}])
+    for hours, rows in ((15, [None]), (30, [0])):
+        steps(session, hours - round(session.hours))
+        marks = charts.time_courses(session.arms, ["ALT"], "A")[0]["marks"]
+        assert [mark["row"] for mark in marks if "blood drawn" in mark["label"]] == rows
+
+
 def test_a_site_is_told_in_words_with_its_rules_and_sources(session):
     steps(session, 30)
     model = session.model

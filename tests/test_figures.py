@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,25 @@ def test_axes_have_units(model: Lobule) -> None:
     assert len(panels) == 8 and all(ax.get_ylabel() for ax in panels)
     labels = [ax.get_xlabel() for ax in field_maps(model).axes]
     assert "mmHg" in " ".join(labels) and "µM" in " ".join(labels)
+
+
+@pytest.mark.parametrize("highest", [3e-7, 1.23e-4, 0.02])
+def test_numbers_of_a_colour_bar_do_not_touch(model: Lobule, highest: float) -> None:
+    ros = model.fields["ros"]
+    before = ros.copy()
+    ros *= highest / ros.max()
+    figure = field_maps(model)
+    ros[:] = before
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        shown = [text for text in ax.get_xticklabels() if text.get_text() and ax.get_xlabel()]
+        boxes = sorted((text.get_window_extent() for text in shown), key=lambda box: box.x0)
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes)), [text.get_text() for text in shown]
+
+
+def test_small_concentrations_have_smaller_units() -> None:
+    assert style.scaled("uM", 1.2e-4) == (1e3, "nM") and style.scaled("uM", 0.2) == (1.0, "µM")
+    assert style.scaled("ng/mL", 5e-4) == (1e3, "pg/mL") and style.scaled("mmHg", 1e-4) == (1.0, "mmHg")
 
 
 def test_a_field_that_is_zero_is_called_none(model: Lobule) -> None:

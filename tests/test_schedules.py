@@ -65,7 +65,7 @@ def test_what_comes_in_at_one_time_is_one_visit():
     ("changes", "told", "held"),
     [
         ({"missed_percent": 100.0}, "was never given: all its visits were missed", 0),
-        ({"stop_when": ALWAYS}, "was never given: its end was reached at the first visit", 0),
+        ({"stop_when": ALWAYS}, "was never given: its end was reached before", 0),
         (
             {"kind": "msc", "cells": 1e6, "route": "intraportal", "potency": 0.1, "release_potency": 0.5},
             "held at all visits from day 0 on, a lot below 0.5 is not released at the last",

@@ -171,11 +171,11 @@ def test_a_ring_of_septa_makes_a_nodule_and_cirrhosis():
     assert read(tissue, np.where(perivenular, DENSE, 1.5)).nodules == 0
 
 
-@pytest.mark.parametrize("lobules", [1, 7])
+@pytest.mark.parametrize(("lobules", "layers"), [(1, 1), (7, 1), (1, 3)])
 @pytest.mark.parametrize("species", ["mouse", "human"])
 @pytest.mark.parametrize("area", [3.0, 10.0])
-def test_collars_round_all_tracts_are_portal_fibrosis(area, species, lobules):
-    tissue = build_tissue(species, lobules)
+def test_collars_round_all_tracts_are_portal_fibrosis(area, species, lobules, layers):
+    tissue = build_tissue(species, lobules, layers=layers)
     septa = read(tissue, 0.5 + start_scar(tissue, "portal", area, 0.5, 60.0))
     assert septa.any and septa.nodules == 0 and septa.bridges == 0.0
     assert fibrosis_stage(septa, area, 0.5, P) == 1

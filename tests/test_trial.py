@@ -27,6 +27,7 @@ from lobule.experiments.trials.scripting import Tried
 from lobule.experiments.trials.statistics import welch
 from lobule.experiments.trials.trial import left_name, read_trial
 from lobule.experiments.trials.trialfile import TRIALS
+from lobule.experiments.trials.words import power_in_words
 
 PATIENTS = 12
 FILE = """
@@ -350,6 +351,12 @@ def test_a_trial_too_small_for_a_power_has_a_report_all_the_same(
     assert "3 patients an arm: not known" in capsys.readouterr().out
     assert (tmp_path / "out" / "report.html").is_file()
     assert not (tmp_path / "out" / "figures" / "power.png").exists()
+
+
+def test_a_power_from_few_patients_says_so(tried: Tried) -> None:
+    curve = tried.findings.power[0]
+    few, many = (power_in_words(tried.trial, curve._replace(patients=n)) for n in (9, 10))
+    assert few == f"{many} From 9 patients an arm it says little."
 
 
 def test_nobody_is_screened_after_the_first_treatment(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_correlation_is_over_one_moment_of_each_seed():
     words = {"measure": "correlation", "other": "stellate_activated"}
     found = measured(rising, **words)
     assert found.mean == pytest.approx(1.0) and found.error == pytest.approx(0.0, abs=1e-9)
-    assert found.values == ()
+    assert found.values == () and found.seeds == 5
     falling = [course(DAYS, stellate_activated=-DAYS) for _ in range(5)]
     assert measured(falling, **words).mean == pytest.approx(-1.0)
     # moments 1, 3, 5, 7, 9 of seeds whose other readout is the same at all times
@@ -172,7 +172,7 @@ def test_seeds_that_give_no_number_are_left_out():
     never = course(DAYS, alt_iu_per_l=0.0)
     found = measured([*wakes, never], measure="level-when", when={"readout": "alt_iu_per_l", "above": 50.0})
     assert found.mean == 3.0 and found.error == pytest.approx(1.0)
-    assert found.values[:2] == (2.0, 4.0) and math.isnan(found.values[2])
+    assert found.values[:2] == (2.0, 4.0) and math.isnan(found.values[2]) and found.seeds == 2
     assert math.isnan(measured([course(0.0)], measure="fold").mean)  # over nothing
 
 
@@ -207,19 +207,21 @@ def test_parameters_drawn_for_subjects_spread_around_the_default(path: Path):
 
 def test_z_is_the_difference_over_both_errors():
     published = value(value=5.0, error=3.0, error_kind="SE")
-    assert score(published, Simulated(13.0, 4.0, ())) == Score(pytest.approx(1.6), None, True)
-    assert score(published, Simulated(11.0, math.nan, (11.0,))).z == pytest.approx(2.0)  # one seed: no error
+    assert score(published, Simulated(13.0, 4.0, (), 1)) == Score(pytest.approx(1.6), None, True)
+    assert score(published, Simulated(11.0, math.nan, (11.0,), 1)).z == pytest.approx(
+        2.0
+    )  # one seed: no error
     spread = value(value=5.0, error=6.0, error_kind="SD", n=4)
-    assert score(spread, Simulated(1.0, 4.0, ())).z == pytest.approx(-0.8)
+    assert score(spread, Simulated(1.0, 4.0, (), 1)).z == pytest.approx(-0.8)
     at_bound = AGREES * 5.0
-    assert not score(published, Simulated(5.0 + at_bound, 4.0, ())).passed
-    assert score(published, Simulated(5.0 + at_bound - 1e-6, 4.0, ())).passed
+    assert not score(published, Simulated(5.0 + at_bound, 4.0, (), 1)).passed
+    assert score(published, Simulated(5.0 + at_bound - 1e-6, 4.0, (), 1)).passed
 
 
 @given(NUMBERS, NUMBERS, ERRORS, ERRORS)
 def test_z_is_0_when_equal_and_changes_sign(a: float, b: float, error: float, own: float):
     def z(published: float, found: float) -> float:
-        result = score(value(value=published, error=error, error_kind="SE"), Simulated(found, own, ()))
+        result = score(value(value=published, error=error, error_kind="SE"), Simulated(found, own, (), 1))
         assert result.z is not None and result.passed == (abs(result.z) < AGREES)
         return result.z
 
@@ -242,15 +244,15 @@ def test_z_is_0_when_equal_and_changes_sign(a: float, b: float, error: float, ow
 def test_ranges_and_bounds(kind: str, error: float | None, inside: Any, outside: Any):
     published = value(value=2.0, error=error, error_kind=kind)
     for mean in inside:
-        assert score(published, Simulated(mean, 0.2, ())) == Score(None, True, True)
+        assert score(published, Simulated(mean, 0.2, (), 1)) == Score(None, True, True)
     for mean in outside:
-        assert score(published, Simulated(mean, 9.0, ())) == Score(None, False, False)
+        assert score(published, Simulated(mean, 9.0, (), 1)) == Score(None, False, False)
 
 
 @pytest.mark.parametrize("kind", ["SE", "range", "at most", "at least"])
 @pytest.mark.parametrize("mean", [math.nan, math.inf])
 def test_what_was_not_simulated_fails_and_says_so(kind: str, mean: float):
-    result = score(value(error=1.0, error_kind=kind), Simulated(mean, math.nan, ()))
+    result = score(value(error=1.0, error_kind=kind), Simulated(mean, math.nan, (), 1))
     assert result == Score(None, None, False) and verdict_in_words(result) == "not simulated"
 
 
@@ -268,6 +270,7 @@ def test_verdicts_and_published_numbers_in_words():
     assert what(value(measure="share-above", above=7.0)) == "share above the bound: lic_mg_per_g > 7"
     assert when(value()) == "end" and when(value(measure="correlation")) == "all times"
     assert when(value(from_day=1.0, day=4.0)) == "day 1 to day 4"
+    assert when(value(measure="maximum", day=4.0)) == "to day 4"
     assert when(value(age_days=70.0)) == "age 70 d" and when(value(age_days=36525.0)) == "age 100 years"
     assert when(value(days_after_injury=28.0)) == "28 d after the last dose"
     assert when(value(when={"readout": "fibrosis_stage", "above": 3.5})) == "fibrosis_stage above 3.5"
@@ -292,7 +295,7 @@ def test_targets_are_tallied_by_use():
 
     def row(use: str | None, passed: bool) -> Row:
         target = value(use=use, error=1.0, error_kind="SE")
-        return Row(evidence, target, Simulated(1.0, 0.0, ()), Score(0.0, None, passed))
+        return Row(evidence, target, Simulated(1.0, 0.0, (), 1), Score(0.0, None, passed))
 
     rows = [row("fitted", True), row("tested", True), row("tested", False), row("tested", False)]
     assert [str(tally) for tally in tallies(rows)] == [

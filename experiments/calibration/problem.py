@@ -176,7 +176,7 @@ def misfit(value: Value, mean: float, error: float) -> float:
     Where an error is published this is the z-score. Inside a range or a bound it is 0, outside the distance
     to the nearest end over the half width of the range, or over a tenth of the bound.
     """
-    result = score(value, Simulated(mean, error, ()))
+    result = score(value, Simulated(mean, error, (), seeds=1))
     if result.z is not None:
         return result.z
     if not math.isfinite(mean):

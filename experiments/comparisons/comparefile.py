@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Section, Treatment
 from lobule.errors import shown
-from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_readout
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_once, check_readout
 from lobule.experiments.sweeps.courses import ATS
 from lobule.experiments.sweeps.sweepfile import NAME
 
@@ -127,9 +127,7 @@ class CompareFile(StudyFile):
         check_arms(self.arms)
         for key, name in self._named_arms():
             check_arm(key, name, self.arms)
-        for i, endpoint in enumerate(self.endpoints):
-            if endpoint in self.endpoints[:i]:
-                raise ValueError(f"endpoints.{i} -> is there twice")
+        check_once("endpoints", self.endpoints)
         control = self.control or self.arms[0].name
         for i, pair in enumerate(self.synergy):
             if control in (pair.a, pair.b, pair.both):

@@ -28,7 +28,6 @@ from lobule.readouts import READOUTS
 CLOCK = ("hours", "age_days")
 """Columns of the series that are no result."""
 
-
 TALLIES = ("msc_given", "ev_given", "lots_rejected", "burden_cell_production", "visits", "treatment_days")
 """Readouts of what was given, not of the subject: a lot of no potency is given, too."""
 

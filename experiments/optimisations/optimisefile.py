@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lobule.doses import Section
 from lobule.errors import shown
 from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.studyfiles import Kind, StudyFile, check_readout
+from lobule.experiments.studyfiles import Kind, StudyFile, check_once, check_readout
 from lobule.experiments.sweeps.design import Scale
 
 Quantity = Literal["cells", "doses", "visits"]
@@ -197,7 +197,5 @@ class OptimiseFile(StudyFile):
         if (number := len(self.objectives)) > MOST_OBJECTIVES:
             raise ValueError(f"objectives -> are {number}; must be {MOST_OBJECTIVES} at most")
         wanted = [(wish.readout, wish.quantity, wish.at, wish.measure) for wish in self.objectives]
-        for i, wish in enumerate(wanted):
-            if wish in wanted[:i]:
-                raise ValueError(f"objectives.{i} -> is there twice")
+        check_once("objectives", wanted)
         return self

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lobule.doses import Treatment
 from lobule.experiments.comparisons.comparefile import Endpoint
-from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_readout
+from lobule.experiments.studyfiles import Kind, StudyFile, check_arm, check_arms, check_once, check_readout
 from lobule.experiments.sweeps.sweepfile import NAME
 from lobule.strict import Section
 
@@ -194,10 +194,7 @@ class TrialFile(StudyFile):
         check_arms(self.arms)
         if self.control is not None:
             check_arm("control", self.control, self.arms)
-        measured = [(endpoint.readout, endpoint.at, endpoint.measure) for endpoint in self.endpoints]
-        for i, endpoint in enumerate(measured):
-            if endpoint in measured[:i]:
-                raise ValueError(f"endpoints.{i} -> is there twice")
+        check_once("endpoints", [(end.readout, end.at, end.measure) for end in self.endpoints])
         if sum(endpoint.primary for endpoint in self.endpoints) > 1:
             raise ValueError("endpoints -> one at most is primary = true")
         return self

@@ -64,7 +64,7 @@ def responder_in_words(trial: Trial) -> str:
 
 
 #: Patients of an arm below which a power is no more than a guess.
-FEW = 10
+LEAST_FOR_POWER = 10
 
 
 def _power(curve: PowerCurve, point: Power) -> str:
@@ -83,7 +83,9 @@ def power_in_words(trial: Trial, curve: PowerCurve) -> str:
         if curve.method == "resampling"
         else "noncentral t of the observed difference and spreads, which are themselves uncertain"
     )
-    few = f" From {curve.patients} patients an arm it says little." if curve.patients < FEW else ""
+    few = (
+        f" From {curve.patients} patients an arm it says little." if curve.patients < LEAST_FOR_POWER else ""
+    )
     return f"{curve.arm} against {trial.control}: {numbers}. By {how}.{few}"
 
 

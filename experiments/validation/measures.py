@@ -25,7 +25,7 @@ class Simulated(NamedTuple):
     """Standard error over the seeds; NaN with one seed."""
     values: tuple[float, ...]
     """Of each seed, in their order; empty for what only all seeds together have (a correlation)."""
-    seeds: int = 0
+    seeds: int
     """Seeds that have a number."""
 
 
