@@ -96,8 +96,9 @@ def Job(desk: Desk, label: str, name: str, work: Callable[[Case, int, Callable[[
 
         def compute() -> None:
             try:
-                result.set((name, work(case, seed, status.set)))
-                status.set("")
+                done = work(case, seed, status.set)
+                status.set("")  # first: when it goes, what stands after it is made anew and loses a click
+                result.set((name, done))
             except Exception as error:
                 status.set(one_line(f"failed: {error}"))
 
